@@ -1,4 +1,6 @@
-"""Table stream -> marks: mark the days whose metrics, and the incidents whose deadlines, must be computed again."""
+"""Table stream -> marks: mark the days, incidents and tenants whose metrics, deadlines and seals are due."""
+
+import os
 
 from incidents import following
 from incidents.edges import stream
@@ -8,4 +10,5 @@ from incidents.storage.stored_form import Record
 
 @stream.consumer(dynamodb.warm_up)
 def handler(records: list[Record]) -> set[str]:
-    return following.follow_incidents(records, marks.metric_days(), marks.deadlines())
+    seals = marks.seals() if os.environ.get("HISTORY_RETENTION") else None
+    return following.follow_incidents(records, marks.metric_days(), marks.deadlines(), seals)

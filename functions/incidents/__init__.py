@@ -16,6 +16,8 @@ the services   the tasks of the service:
                ``publishing``   sends an event for each change of an incident
                ``following``    marks the days and the incidents whose metrics or deadlines a change affects
                ``metric_jobs``  compute the metrics of the marked days
+               ``sealing``      writes signed manifests of the histories of the marked tenants
+               ``manifest_store``  the bucket of the manifests, and the key that signs them
 ``findings``   one adapter per source, from the source's event to findings
 ``storage``    all code that depends on DynamoDB: keys, stored form, repositories, the guard, the client
 ``runtime``    all other code that depends on Lambda or AWS: SDK clients, the deadline, CloudWatch, the log

@@ -11,7 +11,8 @@ next run publishes the alert again, with the same deduplication key.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import takewhile
@@ -31,8 +32,9 @@ from .storage.incident_repository import IncidentRepository
 from .storage.marks import Mark, Marks
 from .storage.settings import TenantSettings
 
-_INCIDENT_SECONDS = 8.0  # one incident takes at most so long; with less time left, a run starts no other incident
-_AT_ONCE = 25  # after so many marks or alerts of a tenant, the run handles other tenants first
+_INCIDENT_SECONDS = 8.0  # the most time for one incident; if less time is left, a run starts no other incident
+_AT_ONCE = 25  # the most marks or alerts of a tenant before the run handles those of other tenants
+_TENANT_SECONDS, _LATER = 10.0, 1_000  # if a tenant has taken so many seconds, its tasks wait; at most so many wait
 _TRIES = 4
 _CHANGES_AT_ONCE, _PAGES = 100, 10  # the changes in a page of a trail, and the most pages
 
@@ -63,16 +65,19 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
     outcomes: list[str] = []
     oldest = now
     due_alerts = due.in_turns(timestamps.from_milliseconds(now), _AT_ONCE)
-    for task in _alternating(_readable(due_alerts, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes)):
-        if deadline.left() < _INCIDENT_SECONDS:
-            outcomes.append("postponed")
-            break
+    tasks = _alternating(_readable(due_alerts, outcomes), _readable(marks.in_turns(_AT_ONCE), outcomes))
+    spent: dict[str, float] = defaultdict(float)  # seconds by tenant
+    for task in _slow_tenants_last(tasks, spent):
         if isinstance(task, Mark):
             oldest = min(oldest, task.since)
             handle: Callable[[], str] = partial(_handle_mark, task, marks, serving)
         else:
             oldest = min(oldest, timestamps.to_milliseconds(task.at))
             handle = partial(_handle_alert, task, serving)
+        if deadline.left() < _INCIDENT_SECONDS:
+            outcomes.append("postponed")
+            break
+        started = deadline.now()
         try:
             outcomes.append(handle())
         except Overtaken:
@@ -82,6 +87,7 @@ def announce_deadlines(marks: Marks, due: DueAlerts, serving: Serving) -> list[s
             line = {"tenant_id": task.tenant_id, "incident_id": incident_id, "error": type(error).__qualname__}
             logger.error("incident failed", extra=line)
             outcomes.append("failed")
+        spent[task.tenant_id] += deadline.now() - started
     cloudwatch.gauge("OldestDeadlineMarkMinutes", (now - oldest) // 60_000)
     return outcomes
 
@@ -98,7 +104,7 @@ def _readable(tasks: Iterator[Any], outcomes: list[str]) -> Iterator[Any]:
 def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[DueAlert | Mark]:
     """Yield the items of two iterators in turn, and then the other items of the longer iterator.
 
-    So many alerts do not delay the marks, and many marks do not delay the alerts.
+    So a large number of alerts does not delay the marks, and a large number of marks does not delay the alerts.
     """
     waiting: list[Iterator[Any]] = [first, second]
     while waiting:
@@ -109,12 +115,28 @@ def _alternating(first: Iterator[DueAlert], second: Iterator[Mark]) -> Iterator[
                 waiting.remove(iterator)
 
 
+def _slow_tenants_last(tasks: Iterator[DueAlert | Mark], spent: Mapping[str, float]) -> Iterator[DueAlert | Mark]:
+    """Yield the tasks. If a tenant has taken much time, its tasks wait until the other tenants' tasks are done.
+
+    Otherwise, if DynamoDB throttles the calls for one tenant, a few of its incidents could take the whole run.
+    """
+    later: deque[DueAlert | Mark] = deque()
+    for task in tasks:
+        if spent[task.tenant_id] < _TENANT_SECONDS:
+            yield task
+            continue
+        later.append(task)
+        if len(later) > _LATER:
+            yield later.popleft()
+    yield from later
+
+
 def _handle_mark(mark: Mark, marks: Marks, serving: Serving) -> str:
     def compute(now: int) -> None:
         with serving(mark.tenant_id) as work:
             _follow(mark.name[0], work, now, repairs=True)
 
-    # The incident is read consistently, so a mark needs no time to settle.
+    # The job reads the incident consistently, so it need not wait after the mark was set.
     return marks.work_off(mark, 0, compute)
 
 
@@ -157,26 +179,20 @@ def _follow(incident_id: str, work: Work, now: int, alert_at: str | None = None,
 def _computed(
     incident: Incident | None, before: StoredHead | None, work: Work, now: int
 ) -> tuple[list[Watched], Head | None]:
-    """Return the dates to watch and the new head of an incident. The head is None if the incident needs no head.
-
-    While an incident is deleted or dismissed, the head has only the alerts that were announced.
-    """
-    old = before.head if before else None
+    """Return the dates to watch and the new head of an incident. The head is None if the incident needs no head."""
     if incident is None:
         return [], None
-    first = Head(incident["version"], rules.released()["rules_version"], incident.get("app_id"), None, None, {}, None)
-    if keeping.is_off(incident):
-        return [], first._replace(kept=old.kept) if old is not None and old.kept else None
     settings = read_settings(work.settings)
     plan = keeping.plan(
         incident, settings, now, lambda: keeping.named_since(incident, _trail(incident, work.incidents), settings)
     )
-    watched = [*plan.watched]
-    if plan.entry is None and not watched:
+    if plan.is_empty:
         return [], None
-    is_back = old is not None and old.entry is None and old.alert_at is None
-    kept = alerts.remembered(old.kept if old else {}, watched, now, is_back=is_back)
-    return watched, _with_kept(first._replace(entry=plan.entry, soonest=plan.soonest), kept, watched)
+    watched = [*plan.watched]
+    kept = alerts.remembered(before.head.kept if before else {}, watched, now)
+    rules_version = rules.released()["rules_version"]
+    head = Head(incident["version"], rules_version, incident.get("app_id"), plan.entry, plan.soonest, kept, None)
+    return watched, _with_kept(head, kept, watched)
 
 
 def _with_kept(head: Head, kept: dict[str, list[str]], watched: list[Watched]) -> Head:

@@ -1,7 +1,7 @@
 """React to changes of incidents: write marks, and send metrics to CloudWatch.
 
 The module marks the days whose metrics a change affects. It also marks the incident if the change affects its
-deadlines.
+deadlines. If the service seals histories, each change marks its tenant.
 """
 
 import time
@@ -45,10 +45,11 @@ class _News(NamedTuple):
     properties: dict[str, str]
 
 
-def follow_incidents(records: list[Record], days: Marks, deadlines: Marks) -> set[str]:
+def follow_incidents(records: list[Record], days: Marks, deadlines: Marks, seals: Marks | None = None) -> set[str]:
     """Mark each day whose totals the records change, and each incident whose deadlines they change.
 
-    Return the sequence numbers of the records whose marks failed.
+    If ``seals`` is given, also mark the tenants of the records. Return the sequence numbers of the records whose marks
+    failed.
 
     The function also sends metrics to CloudWatch: an incident's minutes when they become known, and the opening and the
     end of an incident. A record's metrics are sent again only if the stream delivers the record again.
@@ -58,12 +59,14 @@ def follow_incidents(records: list[Record], days: Marks, deadlines: Marks) -> se
     """
     wanted: dict[Place, set[str]] = defaultdict(set)
     apps: dict[Place, set[str]] = defaultdict(set)
-    incidents: dict[tuple[str, str], set[str]] = defaultdict(set)
+    incidents: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    tenants: dict[tuple[str, ...], set[str]] = defaultdict(set)
     failed: set[str] = set()
     news: list[_News] = []
     for record in records:
         try:
             record_news, places, incident = _news_of(record), _days_touched(record), _deadlines_touched(record)
+            tenant_id = _tenant(record) if seals else ""
         except Exception as error:
             logger.error("unreadable record", extra={"error": type(error).__qualname__})
             continue
@@ -73,15 +76,18 @@ def follow_incidents(records: list[Record], days: Marks, deadlines: Marks) -> se
             apps[place] |= changed_apps
         if incident is not None:
             incidents[incident].add(record.sequence_number)
+        if tenant_id:
+            tenants[tenant_id,].add(record.sequence_number)
     now = time.time_ns() // 1_000_000
     for place, numbers in wanted.items():
         try:
             days.mark(*place, now=now, apps=apps[place])
         except Busy:
             failed |= numbers
-    for incident, numbers in incidents.items():
+    due = [(deadlines, *item) for item in incidents.items()] + [(seals, *item) for item in tenants.items() if seals]
+    for marks, name, numbers in due:
         try:
-            deadlines.mark(*incident, now=now)
+            marks.mark(*name, now=now)
         except Busy:
             failed |= numbers
     # The stream delivers the first failed record and all later records again. So send only the metrics of the records
@@ -119,6 +125,13 @@ def _deadlines_touched(record: Record) -> tuple[str, str] | None:
     if not (TENANT_ID.fullmatch(tenant_id) and INCIDENT_ID.fullmatch(incident_id)):
         raise ValueError("the item must have a valid `tenant_id` and `id`")
     return tenant_id, incident_id
+
+
+def _tenant(record: Record) -> str:
+    tenant_id: str = (record.new or record.old or {})["tenant_id"]["S"]
+    if not TENANT_ID.fullmatch(tenant_id):
+        raise ValueError("the item must have a valid `tenant_id`")
+    return tenant_id
 
 
 def _contribution(kind: Kind, item: Item | None) -> _Contribution | None:

@@ -15,7 +15,7 @@ from .storage.incident_repository import IncidentRepository
 from .storage.settings import DEADLINES, TenantSettings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HISTORY_SECONDS = 6.0  # with less time left, the history leaves out older changes
+_HISTORY_SECONDS = 6.0  # if less time is left, the history leaves out older changes
 
 
 def get_incident_deadlines(

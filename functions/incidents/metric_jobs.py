@@ -20,7 +20,7 @@ from .runtime.log import logger
 from .storage.marks import Marks
 from .storage.metric_repository import MetricRepository, Overtaken, UnreadableIncident
 
-_DAY_SECONDS = 10.0  # the longest time for a large day; with less time left, a run does not start a day
+_DAY_SECONDS = 10.0  # the longest time for a large day; if less time is left, a run starts no other day
 
 
 def schedule_metrics(days: Marks, send: Callable[[Iterable[str]], None]) -> int:

@@ -10,7 +10,7 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = resolve(process.argv[2] ?? join(here, "../functions/console"));
-const bundled = ["preact", "oauth4webapi", "uplot"];
+const bundled = ["preact", "oauth4webapi"];
 
 const built = await build({
   entryPoints: { console: join(here, "src/main.tsx") },

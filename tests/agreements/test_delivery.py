@@ -27,6 +27,7 @@ TEMPLATES = (
     "template.yaml",
     "infra/storage.yaml",
     "infra/eventing.yaml",
+    "infra/history.yaml",
     "infra/identity.yaml",
     "infra/observability.yaml",
 )
@@ -45,11 +46,14 @@ CREATED_BY = {
     "AWS::Events::Rule": "events:PutRule",
     "AWS::IAM::ManagedPolicy": "iam:CreatePolicy",
     "AWS::IAM::Role": "iam:CreateRole",
+    "AWS::KMS::Key": "kms:CreateKey",
     "AWS::Lambda::EventSourceMapping": "lambda:CreateEventSourceMapping",
     "AWS::Lambda::Function": "lambda:CreateFunction",
     "AWS::Lambda::Permission": "lambda:AddPermission",
     "AWS::Logs::LogGroup": "logs:CreateLogGroup",
     "AWS::Logs::MetricFilter": "logs:PutMetricFilter",
+    "AWS::S3::Bucket": "s3:CreateBucket",
+    "AWS::S3::BucketPolicy": "s3:PutBucketPolicy",
     "AWS::SQS::Queue": "sqs:CreateQueue",
     "AWS::SQS::QueuePolicy": "sqs:SetQueueAttributes",
     "AWS::SecretsManager::Secret": "secretsmanager:CreateSecret",
@@ -191,8 +195,86 @@ def test_the_pipeline_may_not_delete_a_resource_that_holds_data() -> None:
         for one in templates.read(templates.CHECKOUT / name)["Resources"].values()
         if one.get("DeletionPolicy") == "Retain"
     }  # fmt: skip
-    assert kept == {"AWS::DynamoDB::Table", "AWS::Cognito::UserPool"}
+    assert kept == {
+        "AWS::DynamoDB::Table", "AWS::Cognito::UserPool", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key"
+    }  # fmt: skip
     assert not {"dynamodb:DeleteTable", "cognito-idp:DeleteUserPool"} & granted
+    assert not {action for action in granted if action.startswith("s3:Delete")}
+
+
+UNDOING = {
+    "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectLegalHold",
+    "s3:PutObjectRetention", "kms:DisableKey", "kms:ScheduleKeyDeletion", "kms:CreateGrant",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["DeployRole", "CloudFormationRole", "Boundary"])
+def test_neither_the_pipeline_nor_a_function_may_undo_the_proof_of_the_history(name: str) -> None:
+    on_the_table_s_key = [{"Ref": "KmsKeyArn"}, {"Ref": "QueueKmsKeyArn"}]
+    granted = {
+        action for one in statements(name) if one["Resource"] not in on_the_table_s_key for action in actions(one)
+    }
+    assert not UNDOING & granted
+    assert ("kms:Sign" in granted) is (name == "Boundary")
+    bucket = [action for action in granted if action.startswith("s3:PutBucket")]
+    conditional = [one["Fn::If"] for one in DELIVERY["WhatHoldsData"]["Properties"]["PolicyDocument"]["Statement"]
+                   if "Fn::If" in one]  # fmt: skip
+    only_at_first = {
+        action for condition, then, _ in conditional if condition == "MakesHistory" for action in actions(then)
+    }
+    assert set(bucket) <= only_at_first
+    parameters = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Parameters"]
+    assert parameters["CreatesHistory"]["Default"] == "false"
+
+
+def test_only_the_role_of_the_job_signs_and_only_its_statements_name_the_bucket() -> None:
+    roles = {name: json.dumps(one) for name, one in templates.service()["Resources"].items() if "Policies" in str(one)}
+    assert [name for name, text in roles.items() if "kms:Sign" in text] == ["SealHistoryRole"]
+    assert [name for name, text in roles.items() if '"s3:' in text] == ["SealHistoryRole"]
+    assert not [action for action in UNDOING if action in roles["SealHistoryRole"]]
+    history = templates.read(templates.CHECKOUT / "infra" / "history.yaml")["Resources"]
+    only = {"ArnNotLike": {"aws:PrincipalArn": {
+        "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-SealHistoryRole-*"
+    }}}  # fmt: skip
+    by_sid = {
+        statement["Sid"]: statement
+        for document in (
+            history["ManifestsPolicy"]["Properties"]["PolicyDocument"], history["Key"]["Properties"]["KeyPolicy"]
+        )
+        for statement in document["Statement"]
+    }  # fmt: skip
+    for sid, denied in {"OnlyTheJobWrites": "s3:PutObject", "OnlyTheJobSigns": ["kms:CreateGrant", "kms:Sign"]}.items():
+        one = by_sid[sid]
+        assert (one["Effect"], one["Principal"], one["Action"], one["Condition"]) == ("Deny", "*", denied, only)
+    bypass = by_sid["NobodyDeletesOrBypasses"]
+    assert (bypass["Effect"], bypass["Principal"], set(bypass)) == (
+        "Deny", "*", {"Sid", "Effect", "Principal", "Action", "Resource"}
+    )  # fmt: skip
+    assert set(bypass["Action"]) <= UNDOING
+    assert by_sid["EncryptedOnTheWay"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_bucket_of_manifests_locks_each_object_and_its_lock_has_no_default() -> None:
+    template = templates.read(templates.CHECKOUT / "infra" / "history.yaml")
+    bucket, key = (template["Resources"][name] for name in ("Manifests", "Key"))
+    for kept in (bucket, key):
+        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = bucket["Properties"]
+    assert properties["ObjectLockEnabled"] is True
+    retention = {"Mode": {"Ref": "RetentionMode"}, "Days": {"Ref": "RetentionDays"}}
+    assert properties["ObjectLockConfiguration"] == {
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}
+    }  # fmt: skip
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert (key["Properties"]["KeySpec"], key["Properties"]["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    for name in ("RetentionMode", "RetentionDays"):
+        assert "Default" not in template["Parameters"][name]
+    service = templates.service()
+    assert service["Parameters"]["HistoryRetentionMode"]["Default"] == ""
+    assert "HistoryRetentionDays" in str(service["Rules"]["ManifestsHaveRetention"])
+    optional = [name for name, one in service["Resources"].items() if one.get("Condition") == "SealsHistory"]
+    assert optional == ["History", "SealHistory", "SealHistoryRole", "SealHistoryLogs"]
 
 
 def test_the_pipeline_may_change_recovery_only_at_a_first_deployment() -> None:
@@ -220,7 +302,9 @@ def test_the_boundary_permits_deletions_only_of_what_the_jobs_must_delete() -> N
         if "dynamodb:DeleteItem" in actions(statement)
         for pattern in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
     }
-    assert needed == {"METRICDUE#*", "TENANT#*#METRIC", "ALERTDUE#*", "DEADLINEDUE#*", "TENANT#*#DEADLINE"}
+    assert needed == {
+        "METRICDUE#*", "TENANT#*#METRIC", "ALERTDUE#*", "DEADLINEDUE#*", "TENANT#*#DEADLINE", "SEALDUE#*"
+    }  # fmt: skip
     assert deletion["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": sorted(needed)},
         "Null": {"dynamodb:LeadingKeys": "false"},
@@ -261,7 +345,9 @@ def test_the_stack_s_name_is_short_enough_for_the_longest_role_name() -> None:
 
 
 def test_the_boundary_permits_exactly_the_actions_of_the_functions() -> None:
-    resources = templates.service()["Resources"]
+    """The functions are in the service's template and in the nested templates."""
+    read = [templates.read(templates.CHECKOUT / file)["Resources"] for file in TEMPLATES]
+    resources = {(n, name): resource for n, of_file in enumerate(read) for name, resource in of_file.items()}
     policies = [
         policy["PolicyDocument"]
         for one in resources.values()

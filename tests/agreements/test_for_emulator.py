@@ -12,7 +12,7 @@ from incidents_cli.local.local_stack import Stack
 
 from tests.support import templates
 
-NESTED = ("Storage", "Identity", "Eventing", "Observability")
+NESTED = ("Storage", "Identity", "Eventing", "Observability", "History")
 SHARED = "CreateIncident-Shared"
 GONE = object()
 OVER_SEVERAL = {
@@ -28,7 +28,9 @@ SERVICE = {
     "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
     "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
     "Resources/ListIncidentUpdates/Properties/Environment/Variables/FEED_SETTLE_SECONDS": "20",
+    "Resources/SealHistory/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
     "Resources/Eventing/Properties/Location": "Eventing/for-emulator.yaml",
+    "Resources/History/Properties/Location": "History/for-emulator.yaml",
     "Resources/Observability/Properties/Location": "Observability/for-emulator.yaml",
     **{
         f"Resources/{name}/Properties/CodeUri": f"{name if name in templates.PUBLIC else SHARED}.zip"
@@ -38,6 +40,7 @@ SERVICE = {
 WITHOUT_VERSIONS = {
     "Globals/Function/AutoPublishAlias": GONE,
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
+    "Outputs/SealHistoryFunction/Value/Ref": "SealHistory",
     "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
 }
 
@@ -86,7 +89,7 @@ def test_the_emulator_s_service_differs_only_in_the_listed_values(built: Path, v
     assert for_emulator.write(built, versions=versions) == built / for_emulator.FILE
     found = changes(built)
     relaxed = {path for path in found if path.endswith("/Condition/Null/dynamodb:LeadingKeys")}
-    assert len(relaxed) == 42
+    assert len(relaxed) == 44
     assert all(found.pop(path) is GONE for path in relaxed)
     policy = {path for path in found if path.startswith("Resources/OnlyFunctionsAnnounce/")}
     assert policy
@@ -114,12 +117,20 @@ def test_the_emulator_s_stack_lacks_only_the_alarms_over_several_metrics(built: 
     assert not OVER_SEVERAL & set(kept["Resources"])
 
 
-def test_the_built_templates_stay_unchanged_and_only_two_nested_ones_are_replaced(built: Path) -> None:
+def test_the_emulator_s_bucket_and_key_of_manifests_lack_only_their_denials(built: Path) -> None:
+    for_emulator.write(built, versions=False)
+    found = changes(built / "History")
+    denials = ("Resources/ManifestsPolicy/", "Resources/Key/Properties/KeyPolicy/Statement/1/")
+    assert all(path.startswith(denials) for path in found)
+    assert set(found.values()) == {GONE}
+
+
+def test_the_built_templates_stay_unchanged_and_only_three_nested_ones_are_replaced(built: Path) -> None:
     before = {path: path.read_bytes() for path in built.rglob("template.yaml")}
     for_emulator.write(built, versions=False)
     assert {path: path.read_bytes() for path in built.rglob("template.yaml")} == before
     assert {path.parent.name for path in built.glob("*/*.yaml") if path.name == for_emulator.FILE} == {
-        "Eventing", "Observability"
+        "Eventing", "Observability", "History"
     }  # fmt: skip
 
 
@@ -130,6 +141,8 @@ def test_the_built_templates_stay_unchanged_and_only_two_nested_ones_are_replace
         ("template.yaml", '"AutoPublishAlias"', '"Other"'),
         ("template.yaml", '"ScheduleMetrics.Alias"', '"ScheduleMetrics"'),
         ("template.yaml", '"FollowIncidents.Alias"', '"FollowIncidents"'),
+        ("template.yaml", '"SealHistory.Alias"', '"SealHistory"'),
+        ("History/template.yaml", '"Deny"', '"Allow"'),
         ("template.yaml", '"ScheduleExpression"', '"Other"'),
         ("template.yaml", '"MARK_SETTLE_SECONDS"', '"Other"'),
         ("template.yaml", f'"{SHARED}"', '"Other"'),
@@ -152,5 +165,5 @@ def test_the_local_stack_sets_only_parameters_of_the_template() -> None:
     given = up_down.parameters(Stack(1), sam.host_parameters())
     console = {"ConsoleClientId", "ConsoleAuthorizeUrl", "ConsoleTokenUrl", "ConsoleSignOutUrl", "ConsoleScopes"}
     others = {"PythonRuntime", "Architecture", "DeletionProtection", "TakeSimulatedEvents", "JwtIssuer"}
-    assert set(given) == others | console
+    assert set(given) == others | console | {"HistoryRetentionMode", "HistoryRetentionDays"}
     assert set(given) <= set(templates.service()["Parameters"])

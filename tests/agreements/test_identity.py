@@ -110,8 +110,8 @@ def test_the_documents_say_to_delete_the_machine_client_before_its_tenant_change
     assert client["Properties"]["UserPoolId"] == {"Ref": "UserPool"}
     assert client["Condition"] == RESOURCES["MachineTenant"]["Condition"] == "HasMachine"
     assert TEMPLATE["Conditions"]["HasMachine"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MachineTenantId"}, ""]}]}
-    assert "first deploy with it empty" in SERVICE["Parameters"]["MachineTenantId"]["Description"]
-    assert "first deploy with MachineTenantId empty" in SERVICE["Parameters"]["MachineAppId"]["Description"]
+    assert "Before you change it, deploy with an empty value" in SERVICE["Parameters"]["MachineTenantId"]["Description"]
+    assert "deploy with an empty MachineTenantId" in SERVICE["Parameters"]["MachineAppId"]["Description"]
     runbook = (templates.CHECKOUT / "docs" / "runbooks" / "deploy.md").read_text()
     (section,) = re.findall(r"^## The machine client.*?(?=^## )", runbook, flags=re.MULTILINE | re.DOTALL)
     assert section.index("'MachineTenantId=\"\"'") < section.index("MachineTenantId=globex"), (

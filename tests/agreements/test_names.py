@@ -26,7 +26,7 @@ MODULES_ONCE = {
     "stack", "system_repository", "target", "timeouts", "window",
 }  # fmt: skip
 DATA = {
-    ("infra/cli/incidents_cli/operate/tenants/invariants.py", "found"),  # a saved report has a field with this name
+    ("infra/cli/incidents_cli/operate/tenants/violations.py", "found"),  # a saved report has a field with this name
     ("infra/cli/incidents_cli/operate/importing/job.py", "left_out"),  # the command prints a count under this name
 }
 OF_TOKENS = {"identity", "http", "issuer", "command", "examples", "add_tenant", "local_stack", "sign_in"}

@@ -52,9 +52,8 @@ def test_the_dashboard_and_the_alarms_cover_every_function() -> None:
     given = templates.service()["Resources"]["Observability"]["Properties"]["Parameters"]
     for name in templates.functions():
         assert name in shown
-        assert given[name] == (
-            {"Fn::If": ["HasConsole", {"Ref": name}, "none"]} if name == templates.CONSOLE else {"Ref": name}
-        )
+        condition = templates.OPTIONAL.get(name)
+        assert given[name] == ({"Fn::If": [condition, {"Ref": name}, "none"]} if condition else {"Ref": name})
     throttled = {
         query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
         for alarm in ("ApiThrottles", "PageThrottles", "JobThrottles")

@@ -85,11 +85,12 @@ def test_every_parameter_queue_and_log_group_in_a_runbook_exists(page: str) -> N
         for name in re.findall(r"`(\w+)`", row)
     ]
     for name in [*re.findall(r"[`\"]([A-Z][A-Za-z]+)=", text), *listed]:
-        assert name in PARAMETERS, name
+        assert name in {*PARAMETERS, "CreatesHistory"}, name  # this parameter belongs to infra/delivery.yaml
     queues = {names(one, "QueueName") for one in resources("AWS::SQS::Queue").values()}
     others = {
         "metrics",
         "deadlines",
+        "history",
         "restored-",
     }  # these are names of schedules, and the beginning of a restored table's name
     for name in re.findall(r"\$STACK-([a-z-]+)", text):
@@ -110,3 +111,13 @@ def test_every_file_in_a_runbook_exists(page: str) -> None:
 @each_page
 def test_no_runbook_names_an_account(page: str) -> None:
     assert not re.search(r"\b[0-9]{12}\b", PAGES[page].replace("111122223333", ""))
+
+
+def test_every_reason_of_a_dead_letter_in_the_runbook_is_a_text_of_the_code() -> None:
+    code = "\n".join(path.read_text() for path in sorted((templates.CHECKOUT / "functions").rglob("*.py")))
+    table = PAGES["dead-letters.md"].partition("| reason |")[2].partition("\n\n")[0]
+    reasons = re.findall(r"^\| `([^`]+)`", table, flags=re.MULTILINE)
+    assert len(reasons) == 9
+    for reason in reasons:
+        for part in reason.split(" ... "):
+            assert part.removesuffix(" ...") in code, reason

@@ -34,6 +34,9 @@ DEPLOYED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
         {"EventSourceArn": {"Fn::GetAtt": ["Storage", "Outputs.StreamArn"]}, "StartingPosition": "TRIM_HORIZON"},
     ),
     ("infra/storage.yaml", "Incidents"): ("AWS::DynamoDB::Table", {"KeySchema": TABLE_KEYS}),
+    ("template.yaml", "History"): ("AWS::Serverless::Application", {}),
+    ("infra/history.yaml", "Manifests"): ("AWS::S3::Bucket", {}),
+    ("infra/history.yaml", "Key"): ("AWS::KMS::Key", {}),
     ("infra/eventing.yaml", "Bus"): ("AWS::Events::EventBus", {"Name": {"Ref": "Prefix"}}),
     **{
         ("infra/eventing.yaml", name): ("AWS::SQS::Queue", {"QueueName": {"Fn::Sub": f"${{Prefix}}-{queue}"}})

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import moto_table
 from tests.support.console import Server, World, serve
+from tests.support.gateway import Gateway
 from tests.support.page import Visit, chromium, visit
 
 if TYPE_CHECKING:
@@ -48,3 +50,18 @@ def here(window: Visit, server: Server) -> Iterator[Visit]:
     window.reported.clear()
     yield window.open()
     assert window.violations() == []
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[str]:
+    with moto_table.deployed() as table:
+        yield table
+
+
+@pytest.fixture
+def real(deployed: str, world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world whose requests go to the real handlers, on an empty table."""
+    monkeypatch.setenv("TABLE_NAME", deployed)
+    moto_table.clear(deployed)
+    world.handlers = Gateway()
+    return world

@@ -32,6 +32,9 @@ def test_the_types_are_those_of_the_openapi_document(tmp_path: Path) -> None:
     made = tmp_path / "openapi.d.ts"
     run("npx", "openapi-typescript", "../functions/documentation/openapi.json", "--output", str(made))
     assert made.read_text() == (SOURCE / "src" / "openapi.d.ts").read_text(), "run: cd infra/console && npm run types"
+    bounds = tmp_path / "bounds.ts"
+    run("node", "bounds.mjs", str(bounds))
+    assert bounds.read_text() == (SOURCE / "src" / "bounds.ts").read_text(), "run: cd infra/console && npm run types"
 
 
 def test_the_source_compiles_in_strict_mode() -> None:

@@ -1,5 +1,7 @@
 """Tests of the console's views. They check the shown values, use by keyboard only, both themes, and every width."""
 
+import csv
+import io
 import json
 import os
 from collections.abc import Callable
@@ -51,6 +53,8 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
         for name, hash_ in (
             ("filters", "#/?owner_id=ada.byron&affected_asset_id=fin-22&created_from=2026-11-01T00:00:00Z"),
             ("empty", NOTHING), ("incident", first(world)), ("events", found(world)), ("metrics", "#/metrics"),
+            ("board", "#/deadlines"), ("new", "#/new"), ("edit", f"{first(world)}/edit"),
+            ("no deadlines", "#/deadlines?regime=uk-nis"),
             ("missing", missing),
             ("refused", "#/?wrong=1"), ("unknown page", "#/nowhere"),
         ):  # fmt: skip
@@ -60,6 +64,22 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_view_or_state(
                 summary.click()
             problems[name] = here.axe()
             assert here.width_beyond() <= 0, name
+        here.go(first(world))
+        here.settled()
+        for name in (
+            "Move to closed",
+            "Delete this incident…",
+            "Record GDPR: facts",
+            "Record the submission of GDPR: authority",
+        ):
+            here.page.get_by_role("button", name=name).click()
+        problems["steps"] = here.axe()
+        assert here.width_beyond() <= 0
+        here.go(f"{first(world)}/edit")
+        here.page.locator("#field-title").fill("Another title")
+        here.page.get_by_role("button", name="Discard").click()
+        problems["question"] = here.axe()
+        here.page.keyboard.press("Escape")
         here.page.keyboard.press("?")
         problems["keys"] = here.axe()
         here.page.keyboard.press("Escape")
@@ -389,7 +409,7 @@ def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(h
     shown = card.locator(".raw").inner_text().removesuffix("Show less").strip()
     assert json.loads(shown) == event
     folded.last.click()
-    assert "Notes replace some parts of the event." in card.inner_text()
+    card.get_by_text("Notes replace some parts of the event.").wait_for()
 
 
 def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(here: Visit, world: World) -> None:
@@ -430,11 +450,82 @@ def test_metrics_of_last_month_have_figures_gaps_definitions_and_what_waits(here
     here.page.wait_for_selector("text=unauthorized access")
     here.page.get_by_label("Trend by").select_option("month")
     here.page.wait_for_selector("text=Only the month from 1 Oct 2026 has a value: mean")
-    assert here.page.locator("canvas").count() == 0
+    assert here.page.locator(".chart svg").count() == 0
     here.page.get_by_role("link", name="mean of 89 incidents").first.click()
     here.until("location.hash.includes('detected_from')")
     here.settled()
     assert "detected_from=2026-10-01T00%3A00%3A00.000Z&detected_to=2026-10-31T23%3A59%3A59.999Z" in here.page.url
+
+
+# --- to hand out
+
+
+def saved_rows(here: Visit, button: str) -> list[list[str]]:
+    """Press a button that saves a file, and return the rows of the file as a spreadsheet reads them."""
+    with here.page.expect_download() as download:
+        here.page.get_by_role("button", name=button).first.click()
+    text = download.value.path().read_bytes()
+    assert text.startswith(b"\xef\xbb\xbf"), "without the mark, Excel reads UTF-8 as another encoding"
+    return [*csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""))]
+
+
+def test_what_is_shown_can_be_saved_for_a_spreadsheet_and_no_text_becomes_a_formula(here: Visit, world: World) -> None:
+    world.incidents[1]["title"] = '=HYPERLINK("https://example.com","click")'
+    here.go("#/?severity=critical")
+    here.settled()
+    rows = saved_rows(here, "Save incidents as CSV")
+    assert [row[1].removeprefix("'") for row in rows[1:]] == here.titles()
+    assert rows[2][1] == "'" + world.incidents[1]["title"]
+    assert rows[1][-2:] == ["2026-11-27T06:00:00.000Z", "eu-nis2"]
+    here.go(first(world))
+    here.settled()
+    rows = saved_rows(here, "Save history")
+    assert [row[0] for row in rows[1:]] == ["1", "2", "3", "3", "4", "5"]
+    assert rows[5][3:] == ["updated", "severity", "high", "critical"]
+    here.go("#/deadlines")
+    here.settled()
+    rows = saved_rows(here, "Save deadlines as CSV")
+    assert len(rows) - 1 == here.page.locator(".board li").count()
+    assert rows[1][2:6] == ["eu-nis2", "early_warning", "overdue", "2026-11-27T06:00:00.000Z"]
+    here.go("#/metrics?interval=month&from=2026-10-01&to=2026-11-27&group_by=category")
+    here.settled()
+    rows = saved_rows(here, "Save metrics")
+    assert rows[1][:5] == ["Time to detect", "all", "2026-10-01", "2026-11-27", "89"]
+    assert {row[1] for row in rows[1:]} == {"all", "span", "phishing", "unauthorized_access", "malware"}
+
+
+def test_a_link_to_metrics_names_its_days_and_a_link_to_a_change_shows_the_change(
+    browser: "Browser", server: Server, world: World
+) -> None:
+    with visit(browser, server, permissions=["clipboard-read", "clipboard-write"]) as here:
+        here.open("#/metrics")
+        here.page.wait_for_selector(".figures")
+        here.page.get_by_role("button", name="Copy link").click()
+        here.page.wait_for_selector("text=Copied")
+        copied = here.page.evaluate("navigator.clipboard.readText()")
+        assert copied.endswith("#/metrics?from=2026-10-29&to=2026-11-27")
+        here.go(first(world))
+        here.page.get_by_role("link", name="Link to change 4").click()
+        here.until("location.hash.endsWith('/changes/4')")
+        assert "high" in here.page.locator(".linked").inner_text()
+        assert here.page.locator("h1").inner_text() == world.incidents[0]["title"]
+
+
+def test_on_paper_the_page_is_light_without_controls_and_says_where_it_comes_from(
+    browser: "Browser", server: Server, world: World
+) -> None:
+    with visit(browser, server, width=794, color_scheme="dark") as here:  # A4
+        here.open()
+        for hash_ in ("#/metrics?interval=week&from=2026-09-07&to=2026-11-27", first(world), "#/deadlines"):
+            here.page.emulate_media(media="screen")
+            here.go(hash_)
+            here.settled()
+            here.page.emulate_media(media="print")
+            assert here.page.locator("button:visible, .top:visible, select:visible, input:visible").count() == 0, hash_
+            assert here.page.url in here.page.locator(".printed").inner_text()
+            background = here.page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
+            assert background == "rgb(255, 255, 255)"
+            assert here.width_beyond() <= 0
 
 
 # --- hostile content
@@ -500,6 +591,11 @@ def test_text_of_callers_is_only_ever_text(
     assert not {*"\u202e\u2066\u2069\u200f"} & {*shown}
     if "\u202e" in text:
         assert "[U+202E]" in shown
+    here.go(f"{first(world)}/edit")
+    here.page.wait_for_selector("form.edit")
+    assert here.width_beyond() <= 0
+    assert here.page.evaluate("document.querySelectorAll('main img, main script, main [onerror]').length") == 0
+    assert here.page.locator("#field-root_cause").input_value() == text, "the form changes the text"
     assert here.violations() == []
     promise(
         "The console shows hostile texts only as texts",
@@ -536,7 +632,7 @@ def test_the_documentation_s_pictures_show_the_console(
         ):
             if hash_:
                 here.go(hash_)
-                here.page.wait_for_selector(".timeline, .chart canvas")
+                here.page.wait_for_selector(".timeline, .chart svg")
             here.settled()
             file = f"console-{name}-{scheme}.png"
             here.picture(folder / file)

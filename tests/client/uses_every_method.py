@@ -25,6 +25,7 @@ from grc_client import (
     RawResponse,
     Remove,
     Updates,
+    history_faults,
 )
 
 
@@ -56,6 +57,8 @@ def blocking() -> None:
         restored: Incident = client.grc.incidents.restore(made.id)
         minutes: int | None = restored.mttd_minutes
         changes: list[Change] = list(client.grc.incidents.changes(made.id))
+        faults: list[str] = history_faults(restored, changes)
+        print(faults, changes[0].hash)
         findings: list[Finding] = list(client.grc.incidents.findings(made.id, limit=10))
         print([finding.summary.remote_addresses for finding in findings], findings[0].event["detail"])
         deadlines: Deadlines = client.grc.incidents.deadlines(made.id, history=True)

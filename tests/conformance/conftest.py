@@ -1,14 +1,24 @@
-"""Fixtures of the conformance tests of the intake."""
+"""Fixtures of the conformance tests: patience with a busy machine, and the intake's accounts and dead letters."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from incidents.edges import queues
+from incidents.runtime import deadline
 from incidents.storage import dynamodb
 from incidents.storage.account_map import AccountMap
 
+from tests.support.events import Context
 from tests.support.recorded import ACCOUNT
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let DynamoDB Local take 5 s for an answer. On a busy machine, the 2 s of a deployed function can be too short."""
+    patient = deadline.bounds()._replace(read_seconds=5)
+    monkeypatch.setattr(deadline, "bounds", lambda: patient)
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda: 60_000)
 
 
 @pytest.fixture

@@ -19,15 +19,14 @@ from incidents_cli.operate.tenants.deadline_items import DeadlineItems
 from incidents_cli.operate.tenants.reading import TenantReader
 
 from tests.functions.test_regulatory_reports import OWN
-from tests.support import scale, templates
+from tests.support import scale
 from tests.support.deadline_world import AlertOracle, DeadlineWorld
-from tests.support.streams import TableStream
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INCIDENTS = 50  # each incident has its own random history; the incidents of a world share its clock and its runs
-WORLDS = scale.of(short=1, full=200)
+WORLDS = scale.of(short=4, full=200)
 STEPS = 12  # each step changes a fifth of the incidents
 MINUTES = (1, 60, 300, 300, 700, 1500, 1500, 4400, 12_000)  # the possible minutes between two steps
 _runs = count()
@@ -35,11 +34,9 @@ _runs = count()
 
 @pytest.fixture
 def deadline_world(
-    service: str, dynamodb: "DynamoDBClient", dynamodb_url: str, monkeypatch: pytest.MonkeyPatch
+    service: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], DeadlineWorld]:
     """Return a function that makes a world. Each world has its own tenants."""
-    dynamodb.update_table(TableName=service, **templates.stream())
-    stream = TableStream(dynamodb_url, service)
     monkeypatch.setenv("EVENT_BUS_NAME", "incidents")
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     for name in ("info", "error"):
@@ -51,7 +48,7 @@ def deadline_world(
     monkeypatch.setattr(keys, "DEADLINES", keys.DEADLINES._replace(shards=1))
 
     def make() -> DeadlineWorld:
-        world = DeadlineWorld(stream, service, next(_runs), monkeypatch)
+        world = DeadlineWorld(dynamodb, service, next(_runs), monkeypatch)
         monkeypatch.setattr(deadline_jobs, "put", world.put)
         return world
 

@@ -265,10 +265,21 @@ def test_concurrent_events_of_a_finding_make_one_incident(
     assert invariants.violations(found) == []
 
 
+def test_a_number_of_thousands_of_digits_stops_no_finding(dead_letters: list[dict[str, Any]]) -> None:
+    event = json.dumps(guardduty()).replace('"detail": {', '"detail": {"huge": ' + "9" * 5_000 + ", ", 1)
+
+    assert take(event) == []
+
+    assert dead_letters == []
+    assert len(incidents()) == 1
+
+
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
         ("{", "the message is not JSON"),
+        ('{"detail": NaN}', "the message is not JSON"),
+        ("[" * 100_000, "the message is nested too deeply"),
         ("[1]", ""),
         ({"source": "aws.unheard", "detail-type": "x", "detail": {}}, ""),
         ({**recorded("guardduty"), "detail": {}}, ""),

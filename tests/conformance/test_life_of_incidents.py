@@ -4,8 +4,9 @@ After any operations by any callers in any order, the service and the model must
 """
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, cast
+from functools import partial, wraps
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from incidents.runtime.log import logger
 
-from tests.support import oracle, scale
+from tests.support import damage, history_world, invariants, oracle, scale
 from tests.support.conversation import Both, Opened, TalkCount
 from tests.support.drawn import (
     BAD,
@@ -38,6 +39,9 @@ from tests.support.drawn import (
     written,
 )  # fmt: skip
 from tests.support.oracle import Actor, Document
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 STEPS = scale.of(short=1_500, full=30_000)
 STEPS_A_LIFE = 75
@@ -81,8 +85,15 @@ def step(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
 class LifeOfIncidents(RuleBasedStateMachine):
     """A state machine with all operations that may happen, in any order."""
 
-    def __init__(self, tally: TalkCount) -> None:
+    def __init__(
+        self,
+        tally: TalkCount,
+        items_of: Callable[[str], list[Document]],
+        faults_of_sealed: Callable[[str], list[str]],
+    ) -> None:
         super().__init__()
+        self.items_of = items_of  # returns all stored items of a tenant
+        self.faults_of_sealed = faults_of_sealed
         self.both = Both(tally)
         self.opened: list[Opened] = []
         self.looks = 0
@@ -281,17 +292,33 @@ class LifeOfIncidents(RuleBasedStateMachine):
         for n, (incident_id, record) in enumerate(self.both.world.records.items()):
             self.both.get(self.both.actors[n % 8], incident_id)
             self.both.history(Actor(record.document["tenant_id"], "auditor", None), incident_id, 100)
+        self.every_falsified_history_is_found(self.both.actors[0].tenant)
+        assert self.faults_of_sealed(self.both.actors[0].tenant) == []
+
+    def every_falsified_history_is_found(self, tenant: str) -> None:
+        items = self.items_of(tenant)
+        assert invariants.violations(items) == []
+        random = Random(tenant)
+        trails = {item["sk"]["S"]: (item, list[Any]()) for item in items if item["pk"]["S"].endswith("#INCIDENT")}
+        for item in items:
+            if item["pk"]["S"].endswith("#CHANGE"):
+                trails[item["sk"]["S"].partition("#")[0]][1].append(item)
+        for incident, changes in trails.values():
+            unseen, tried = damage.missed(random, incident, changes)
+            assert unseen == []
+            self.both.tally.falsified += tried
 
 
 def test_the_service_behaves_as_its_plain_model(
-    service: str, promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+    service: str, dynamodb: "DynamoDBClient", promise: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logger, "info", lambda *_, **__: None)
     monkeypatch.setenv("FEED_SETTLE_SECONDS", "0.001")  # so no later write has the time of an update that was shown
-    tally = TalkCount()
+    tally, items_of = TalkCount(), partial(invariants.of_tenant, dynamodb, service)
+    faults_of_sealed = partial(history_world.faults_of_sealed, dynamodb, service)
 
     for number in range(SEEDS):
-        life = seed(number)(lambda: LifeOfIncidents(tally))
+        life = seed(number)(lambda: LifeOfIncidents(tally, items_of, faults_of_sealed))
         run_state_machine_as_test(cast("type[LifeOfIncidents]", life), settings=one_seed)
 
     assert tally.fired.total() >= STEPS
@@ -300,3 +327,5 @@ def test_the_service_behaves_as_its_plain_model(
     assert {200, 201, 204, 304, 400, 404, 409, 412, 422} <= set(tally.statuses)
     figure = f"{tally.fired.total():,} steps were compared: 0 differences"
     promise("The service behaves like a plain model of the service", figure)
+    falsified = f"{tally.falsified:,} falsified histories of {SEEDS * LIVES_A_SEED} tenants were checked: 0 were missed"
+    promise("A falsified history is found", falsified)

@@ -19,7 +19,7 @@ from incidents.storage.settings import MAPPINGS, Settings, TenantSettings
 from incidents_cli.operate import mappings as commands
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
-from incidents_cli.operate.tenants.invariants import Violation
+from incidents_cli.operate.tenants.violations import Violation
 from list_incidents import handler as list_
 
 from tests.support.events import Context, claims, list_event

@@ -13,7 +13,7 @@ from incidents_cli.operate.tenants import erase as erasing
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.export import export
-from incidents_cli.operate.tenants.invariants import Violation
+from incidents_cli.operate.tenants.violations import Violation
 
 from tests.support.tenants import ADA, OwnDeployment, Table, run
 

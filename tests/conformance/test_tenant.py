@@ -353,6 +353,7 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
             INTAKE, Settings({}, 1, "2026-02-01T00:00:00.000Z", "ada")
         )
         Marks(keys.DEADLINES, table.client, table.name).mark(tenant, "inc_1", now=1)
+        Marks(keys.SEALS, table.client, table.name).mark(tenant, now=1)
         head = Head(1, "2026-11", None, "{}", None, {}, "2026-06-09T18:00:00.000Z")
         DeadlineRepository(tenant, table.client, table.name).replace("inc_1", None, head)
     before = invariants.everything(table.client, table.name)
@@ -362,7 +363,7 @@ def test_an_erasure_removes_all_of_the_tenant_and_nothing_of_others(
 
     partitions = keys.partitions(table.tenant)
     assert done.items == {kind: counted[partition] for kind, partition in partitions.items()} | {
-        "ACCOUNT": 3, "MARK": 1, "DEADLINEDUE": 1, "ALERTDUE": 1,
+        "ACCOUNT": 3, "MARK": 1, "DEADLINEDUE": 1, "SEALDUE": 1, "ALERTDUE": 1,
     }  # fmt: skip
     assert done.remaining == dict.fromkeys(done.items, 0)
     assert mentions(table, besides=other) == []

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import units
+from tests.support import releases, units
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,7 +21,7 @@ COSTS = {
     "delete": ((1, 13), (1, 17)),
     "get": ((1, 0), (1, 0)),
     "list 50": ((12, 0), (18.5, 0)),
-    "list 50 updates": ((51, 0), (51, 0)),
+    "list 50 updates": ((51.5, 0), (51.5, 0)),
     "ingest a finding": ((1, 25), (1, 29)),
     "ingest it again, with an asset": ((3, 22), (3, 26)),
     "list 10 events": ((5, 0), (5, 0)),
@@ -35,3 +35,17 @@ def test_each_operation_costs_exactly_these_units(
     found = units.of_operations(dynamodb, table_name, kilobytes)
 
     assert found == {operation: costs[column] for operation, costs in COSTS.items()}
+
+
+def test_the_hashes_of_a_history_cost_at_most_two_write_units_on_average(
+    dynamodb: "DynamoDBClient", table_name: str
+) -> None:
+    sizes = range(512, 4 * 1024, 97)  # spread evenly over the steps of 1 KB in which DynamoDB counts
+    with_hashes = units.of_sizes(dynamodb, table_name, sizes)
+    with releases.without_hashes():
+        without = units.of_sizes(dynamodb, table_name, sizes)
+
+    for operation, cost in with_hashes.items():
+        added = [one - other for one, other in zip(cost, without[operation], strict=True)]
+        assert min(added) >= 0
+        assert 0 < sum(added) / len(added) <= 2

@@ -19,12 +19,13 @@ import pytest
 import update_incident
 from incidents.domain import model
 from incidents.storage import keys
+from incidents.storage.marks import Marks
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
-from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
+from incidents_cli.operate.tenants.violations import Violation
 
-from tests.support import hubs, invariants, recorded, releases
+from tests.support import history_world, hubs, invariants, recorded, releases
 from tests.support.events import Context, claims, create_event, delete_event, patch_event
 from tests.support.metric_world import MetricWorld, mark
 from tests.support.queues import sqs_event
@@ -83,6 +84,9 @@ def verified(dynamodb: "DynamoDBClient", service: str, tmp_path: Path, monkeypat
     def verify() -> tuple[Counter[str], list[Violation]]:
         looked_at, found = Counter[str](), list[Violation]()
         for tenant in TENANTS:
+            for item in TenantReader(dynamodb, service, tenant).items("INCIDENT"):
+                if "reportable_to" in item:  # as `incidents deadlines rebuild` does after the update
+                    Marks(keys.DEADLINES, dynamodb, service).mark(tenant, item["sk"]["S"], now=1)
             reader, checkpoint = TenantReader(dynamodb, service, tenant), Checkpoint(tmp_path / tenant)
             looked_at.update(walk.verify(reader, checkpoint, None, found.append, lambda *_: None).looked_at)
         return looked_at, found
@@ -252,7 +256,7 @@ def test_the_marked_days_give_the_release_s_metrics(release: Release, jobs: Metr
 
 
 def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
-    release: Release, jobs: MetricWorld, verified: Verified
+    release: Release, jobs: MetricWorld, verified: Verified, dynamodb: "DynamoDBClient", service: str
 ) -> None:
     for caller, before in incidents(release):
         trail = changes(caller, before)
@@ -265,9 +269,15 @@ def test_an_update_of_an_old_incident_changes_its_field_and_adds_a_change(
         assert earlier == trail
         assert (last["version"], last["action"]) == (len(trail) + 1, "updated")
         assert last["changes"] == {"title": {"from": before["title"], "to": "another title"}}
+        assert not any("hash" in change for change in earlier)
+        assert "state_hash" in last, "the first change of today's code must begin a chain"
+        patched(caller, before, title=before["title"])
+        assert list(changes(caller, before)[-1]) == ["version", "at", "by", "action", "changes", "nonce", "hash"]
     mark(jobs.fetch())
     jobs.compute()
     assert verified()[1] == []
+    for tenant in TENANTS:
+        assert history_world.faults_of_sealed(dynamodb, service, tenant) == []
 
 
 def test_old_texts_that_are_refused_today_stay_readable_and_patchable(
@@ -341,7 +351,7 @@ def test_a_finding_that_the_release_has_already_seen_changes_nothing(
     release: Release, dynamodb: "DynamoDBClient", service: str
 ) -> None:
     # These events are left out. The minimal alert names no tenant, and its producer is now allowed for two tenants. The
-    # release did not read the other ones.
+    # release did not read the other events.
     new = {
         "access_analyzer", "cloudtrail_root_sign_in", "cloudtrail_stop_logging", "malware_scan", "security_hub_insight",
         "security_ir",

@@ -5,6 +5,7 @@ An intact tenant passes, and the command reports each kind of damage.
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from zlib import compress
@@ -20,8 +21,8 @@ from incidents.storage.marks import Marks
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.tenants import verify as walk
 from incidents_cli.operate.tenants.checkpoint import Checkpoint
-from incidents_cli.operate.tenants.invariants import Violation
 from incidents_cli.operate.tenants.reading import TenantReader
+from incidents_cli.operate.tenants.violations import Violation
 
 from tests.support import invariants, templates
 from tests.support.deadlines import STAGE
@@ -77,9 +78,16 @@ def test_verify_accepts_an_intact_tenant(table: Table, tmp_path: Path) -> None:
 
 def test_verify_accepts_a_document_of_an_older_schema(table: Table, tmp_path: Path) -> None:
     older = {"severity": {"S": "LOW"}, "tags": {"S": "a, b"}}
-    table.put(table.titled("nothing known"), "schema_version", **older)
+    table.put(without_hashes(table, "nothing known"), "schema_version", **older)
 
     assert verified(table, tmp_path)[1] == []
+
+
+def without_hashes(table: Table, title: str) -> dict[str, Any]:
+    """Remove the hashes of an incident with one change, as if release 0.1.0 had made it. Return the incident's item."""
+    table.put(change(table, title, 1), "hash", "nonce", "state_hash")
+    table.put(table.titled(title), "chain_head")
+    return table.titled(title)
 
 
 def change(table: Table, title: str, version: int) -> dict[str, Any]:
@@ -115,19 +123,22 @@ def number_of(table: Table, title: str) -> dict[str, Any]:
 
 Damage = Callable[[Table], object]
 DAMAGE: dict[str, tuple[Damage, set[str]]] = {
-    "a change in the middle is missing": (lambda t: t.delete(change(t, "another title", 3)), {"versions"}),
-    "change 1 is missing": (lambda t: t.delete(change(t, "nothing known", 1)), {"versions"}),
+    "a change in the middle is missing": (
+        lambda t: t.delete(change(t, "another title", 3)),
+        {"versions", "chain", "state"},
+    ),
+    "change 1 is missing": (lambda t: t.delete(change(t, "nothing known", 1)), {"versions", "chain"}),
     "the last change is missing": (
         lambda t: t.delete(change(t, "of its own number", 2)),
-        {"versions", "stamps"},
+        {"versions", "stamps", "chain", "state"},
     ),
     "a change too many": (
         lambda t: t.put(c := change(t, "of its own number", 2), sk={"S": f"{c['sk']['S'][:-1]}3"}, version={"N": "3"}),
-        {"versions", "history"},
+        {"versions", "history", "chain"},
     ),
     "a change that says another former value": (
         lambda t: t.put(c := change(t, "closed at once", 3), **with_another(c, "status", "from", {"S": "recovering"})),
-        {"history"},
+        {"history", "chain"},
     ),
     "a value that no change left": (
         lambda t: t.put(t.titled("another title"), title={"S": "a third title"}),
@@ -135,15 +146,60 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     ),
     "a change of a field that is written once": (
         lambda t: t.put(c := change(t, "of its own number", 2), **and_of(c, "created_by", "ada")),
-        {"history"},
+        {"history", "chain", "state"},
     ),
     "a change under another name": (
         lambda t: t.put(change(t, "of its own number", 2), action={"S": "closed"}),
-        {"action"},
+        {"action", "chain"},
     ),
     "a move that no lifecycle has": (
         lambda t: t.put(c := change(t, "another title", 6), **with_another(c, "status", "to", {"S": "new"})),
-        {"lifecycle", "history"},
+        {"lifecycle", "history", "chain"},
+    ),
+    "another author": (lambda t: t.put(change(t, "another title", 3), by={"S": "mallory"}), {"chain"}),
+    "another moment": (
+        lambda t: t.put(change(t, "another title", 3), at=change(t, "another title", 4)["at"]), {"chain"}
+    ),
+    "another value, in every place that names it": (
+        lambda t: (
+            t.put_all([
+                (c := change(t, "of its own number", 2)) | with_another(c, "owner_id", "to", {"S": "mallory"}),
+                t.titled("of its own number") | {"owner_id": {"S": "mallory"}},
+            ])
+        ),
+        {"chain"},
+    ),
+    "another first value": (
+        lambda t: t.put(c := change(t, "of its own number", 2), **with_another(c, "owner_id", "from", {"S": "eve"})),
+        {"chain", "state"},
+    ),
+    "another value that was never changed": (
+        lambda t: t.put(t.titled("nothing known"), owner_id={"S": "mallory"}), {"state"}
+    ),
+    "two changes with each other's content": (
+        lambda t: t.put_all(
+            other | {name: one[name] for name in ("sk", "version")}
+            for one, other in permutations([change(t, "another title", 2), change(t, "another title", 3)])
+        ),
+        {"chain", "history"},
+    ),
+    "another field from which a date was read": (
+        lambda t: t.put(change(t, "found", 1), dates={"M": {"detected_at": {"S": "detail.time"}}}), {"chain"}
+    ),
+    "a change without its hash": (lambda t: t.put(change(t, "another title", 3), "hash"), {"chain"}),
+    "a change without any trace of a hash": (
+        lambda t: t.put(change(t, "another title", 3), "hash", "nonce"), {"chain"}
+    ),
+    "a first change without state_hash": (
+        lambda t: t.put(change(t, "another title", 1), "state_hash"), {"chain"}
+    ),
+    "a new chain in the middle": (
+        lambda t: t.put(change(t, "another title", 3), state_hash={"S": "0" * 64}), {"chain", "state"}
+    ),
+    "an incident without its chain_head": (lambda t: t.put(t.titled("another title"), "chain_head"), {"chain"}),
+    "an incident with an earlier chain_head": (
+        lambda t: t.put(t.titled("another title"), chain_head={"S": f"1:{change(t, 'another title', 1)['hash']['S']}"}),
+        {"chain"},
     ),
     "an author whom the trail does not know": (
         lambda t: t.put(t.titled("nothing known"), updated_by={"S": "mallory"}),
@@ -151,7 +207,7 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     ),
     "created at another moment": (
         lambda t: t.put(t.titled("nothing known"), created_at={"S": "2026-02-01T00:00:00.000Z"}),
-        {"stamps"},
+        {"stamps", "state"},
     ),
     "missing in an index": (lambda t: t.put(t.titled("nothing known"), "active_pk"), {"indexes"}),
     "deleted and still in an index": (
@@ -164,11 +220,11 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     ),
     "of another application": (
         lambda t: t.put(t.titled("of an application, too"), app_id={"S": "other"}),
-        {"indexes", "metrics"},
+        {"indexes", "metrics", "state"},
     ),
     "of another tenant": (
         lambda t: t.put(t.titled("nothing known"), tenant_id={"S": "globex"}),
-        {"partition", "indexes"},
+        {"partition", "indexes", "state"},
     ),
     "without its number": (lambda t: t.delete(number_of(t, "nothing known")), {"number"}),
     "a number of no incident": (
@@ -183,28 +239,31 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     "no counter": (lambda t: t.delete(t.first("COUNTER")), {"counter"}),
     "minutes that the timestamps do not tell": (
         lambda t: t.put(t.titled("closed at once"), mttd_minutes={"N": "59"}),
-        {"minutes", "metrics"},
+        {"minutes", "metrics", "state"},
     ),
     "closed without a date": (
         lambda t: t.put(t.titled("imported"), "closed_at"),
-        {"milestones", "indexes"},
+        {"milestones", "indexes", "state"},
     ),
     "milestones out of order": (
         lambda t: t.put(t.titled("deleted"), occurred_at={"S": "2026-02-02T00:00:00.000Z"}),
-        {"milestones"},
+        {"milestones", "state"},
     ),
     "deleted by nobody": (lambda t: t.put(t.titled("deleted"), "deleted_by"), {"stamps", "history"}),
-    "a word of no vocabulary": (lambda t: t.put(t.titled("nothing known"), severity={"S": "huge"}), {"fields"}),
+    "a word of no vocabulary": (
+        lambda t: t.put(t.titled("nothing known"), severity={"S": "huge"}),
+        {"fields", "state"},
+    ),
     "a timestamp in another form": (
         lambda t: t.put(t.titled("nothing known"), reported_at={"S": "2026-02-02T00:00:00Z"}),
-        {"fields"},
+        {"fields", "state"},
     ),
     "a version of the schema that nobody knows": (
         lambda t: t.put(t.titled("nothing known"), schema_version={"N": "99"}),
         {"schema_version"},
     ),
     "no version": (lambda t: t.put(t.titled("nothing known"), "version"), {"readable"}),
-    "a change that cannot be read": (lambda t: t.put(change(t, "nothing known", 1), "at"), {"readable"}),
+    "a change that cannot be read": (lambda t: t.put(change(t, "nothing known", 1), "at"), {"readable", "chain"}),
     "an incident is gone": (lambda t: t.delete(t.titled("nothing known")), {"orphan", "number"}),
     "a finding of no incident": (lambda t: t.put(t.first("FINDING"), incident_id={"S": NOBODY}), {"finding"}),
     "an idempotency key of no incident": (
@@ -262,7 +321,7 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     ),
     "an incident that its day does not have": (
         lambda t: t.put(t.titled("deleted"), **detected_on(t, "2026-02-04")),
-        {"metrics"},
+        {"metrics", "state"},
     ),
 }  # fmt: skip
 
@@ -365,7 +424,7 @@ def test_verify_refuses_a_checkpoint_of_another_run(table: Table, tmp_path: Path
     same = {"verified": table.tenant, "table": "t"}
     Checkpoint(tmp_path / "checkpoint", **same, exported="x").save({})
     with pytest.raises(StepFailed) as refused:
-        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load()
+        Checkpoint(tmp_path / "checkpoint", **same, report="r.jsonl").load({})
     assert refused.value.detail == "  exported: x, not none\n  report: none, not r.jsonl"
 
 
@@ -528,3 +587,27 @@ def test_verify_checks_what_is_kept_of_deadlines(
 def test_verify_finds_a_head_without_an_incident(table: Table, tmp_path: Path) -> None:
     DeadlineRepository(table.tenant, table.client, table.name).replace("inc_gone", None, HEAD)
     assert [violation.found for violation in verified(table, tmp_path)[1]] == ["a head without an incident"]
+
+
+def test_verify_finds_deadlines_that_were_never_computed(table: Table, tmp_path: Path) -> None:
+    item = without_hashes(table, "nothing known")
+    incident_id = item["sk"]["S"]
+    table.put(item, reportable_to={"L": [{"S": "GDPR"}]})
+
+    (violation,) = verified(table, tmp_path)[1]
+
+    assert (violation.rule, violation.subject) == ("deadlines", incident_id)
+    assert violation.found == "deadlines without a head"
+    for n, done in enumerate((mark_deadlines, without_regime)):
+        done(table, incident_id)
+        (tmp_path / str(n)).mkdir()
+        assert verified(table, tmp_path / str(n))[1] == []
+
+
+def mark_deadlines(table: Table, incident_id: str) -> None:
+    Marks(keys.DEADLINES, table.client, table.name).mark(table.tenant, incident_id, now=1)
+
+
+def without_regime(table: Table, incident_id: str) -> None:
+    table.delete(table.of(keys.mark(keys.DEADLINES, table.tenant, incident_id)))
+    table.put(table.of(keys.incident(table.tenant, incident_id)), reportable_to={"L": [{"S": "a free text"}]})

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from grc_client import Add, Client, Incident, PreconditionFailed, Remove
+from grc_client import Add, Client, Incident, PreconditionFailed, Remove, history_faults
 from incidents.domain.deadlines import rules
 
 from tests.support import documents, generators, templates
@@ -158,7 +158,7 @@ def test_the_example_of_the_tokens_page_prints_two_tokens(stack: Checkout) -> No
 
 
 def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
-    code, _, _ = documents.blocks(CLIENT, "python")
+    code = documents.blocks(CLIENT, "python")[0]
     # Without these arguments, the client takes the URL and the token of the local stack from the environment.
     where = '"https://api.example", token="eyJ..."'
     assert where in code
@@ -170,8 +170,8 @@ def test_the_python_example_runs(stack: Checkout, tmp_path: Path) -> None:
     assert printed.startswith("INC-")
 
 
-def test_the_edit_and_the_loop_of_the_client_page_keep_what_others_write(stack: Checkout) -> None:
-    _, edit, loop = documents.blocks(CLIENT, "python")
+def test_the_other_examples_of_the_client_page_keep_what_others_write_and_find_no_fault(stack: Checkout) -> None:
+    _, edit, loop, check = documents.blocks(CLIENT, "python")
     assert len(loop.splitlines()) == 5
     with Client(stack.status["api_url"], stack.token("readers")) as client:
         made = client.grc.incidents.create(title="A list", tags=["first"])
@@ -198,6 +198,7 @@ def test_the_edit_and_the_loop_of_the_client_page_keep_what_others_write(stack: 
         exec(edit, names)  # noqa: S102
 
         assert client.grc.incidents.get(made.id).tags == ("first", "of somebody else", "gdpr")
+        exec(check, names | {"history_faults": history_faults})  # noqa: S102
 
 
 def test_the_typescript_example_compiles_strictly_and_runs(stack: Checkout, tmp_path: Path) -> None:

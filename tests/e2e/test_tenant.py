@@ -3,8 +3,11 @@
 The tenant is verified, exported, erased and imported.
 """
 
+import csv
 import json
 import random
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -95,6 +98,24 @@ def documents(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
+def the_history_is_proved(stack: Checkout, pack: Path) -> None:
+    """Seal the history, and check an auditor's pack with its own program. A removed incident must be found."""
+    stack.answer("history", "seal", "--tenant", "leaving", "--whole")
+    period = ("--from", "2025-01-01", "--to", "2099-12-31", "--sample", "5", "--seed", "x")
+    key = stack.answer("audit", "pack", "--tenant", "leaving", *period, "--folder", str(pack)).strip()
+    with (pack / "population.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == ROWS
+    with (pack / "contents.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            assert sha256((pack / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+    assert len((pack / "sample.jsonl").read_bytes().splitlines()) == 5
+    program = [sys.executable, "-I", "verify_history.py", "--tenant", "leaving", "--key", key, "manifests.jsonl"]
+    assert subprocess.run([*program, "export.jsonl"], cwd=pack, check=False).returncode == 0
+    lines = (pack / "export.jsonl").read_bytes().splitlines(keepends=True)
+    (pack / "cut.jsonl").write_bytes(b"".join(lines[1:]))
+    assert subprocess.run([*program, "cut.jsonl"], cwd=pack, check=False).returncode == 1
+
+
 def test_a_tenant_leaves_and_returns_with_equal_incidents(stack: Checkout, tmp_path: Path) -> None:
     of, proof = ("--tenant", "leaving"), tmp_path / "proof.json"
     check = ("verify", *of, "--checkpoint", str(tmp_path / "checkpoint"))
@@ -107,6 +128,7 @@ def test_a_tenant_leaves_and_returns_with_equal_incidents(stack: Checkout, tmp_p
     live(caller)
 
     assert stack.answer(*check) == ""
+    the_history_is_proved(stack, tmp_path / "pack")
     before = exported(stack, tmp_path / "out.jsonl", "leaving")
     assert len(before) == ROWS
     example = next(one for one in before if len(one["changes"]) > 1)
@@ -126,6 +148,8 @@ def test_a_tenant_leaves_and_returns_with_equal_incidents(stack: Checkout, tmp_p
     assert set(told["remaining"].values()) == {0}
     assert caller.get(params={"include_deleted": "true"}).json()["items"] == []
     assert caller.get(at).status_code == 404
+    stack.answer("history", "seal", *of, "--erasure", str(proof))
+    assert stack.answer("history", "verify", *of) == ""
 
     stack.answer("import", str(tmp_path / "out.jsonl"), *of, "--other-apps", "skip")
     stack.answer("import", str(tmp_path / "out.jsonl"), *of, "--other-apps", "skip", "--app", "scanner")

@@ -80,7 +80,7 @@ def test_every_trigger_of_a_function_calls_its_alias(pool: Pool) -> None:
         started.append(scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]["Arn"])
     integrations = stack.client("apigatewayv2").get_integrations(ApiId=stack.api_id)["Items"]
     started += [one["IntegrationUri"].removesuffix("/invocations") for one in integrations]
-    assert len(started) == 2 + 2 + 2 + 15
+    assert len(started) == 2 + 2 + 3 + 15
     assert {arn.rpartition(":")[2] for arn in started} == {"live"}
 
 

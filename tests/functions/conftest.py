@@ -8,16 +8,11 @@ import json
 import logging
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from incidents.runtime.log import logger
-from incidents.storage import dynamodb
 from incidents_cli.documents import openapi
-from moto import mock_aws
-from moto.backends import get_backend
-from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from tests.support.templates import STORAGE
+from tests.support import moto_table
 
 DOCUMENTED = {
     operation["operationId"]: operation["responses"]
@@ -28,13 +23,8 @@ DOCUMENTED = {
 
 @pytest.fixture(scope="package")
 def deployed() -> Iterator[str]:
-    with mock_aws():
-        stack = boto3.client("cloudformation", region_name="us-east-1")
-        stack.create_stack(StackName="storage", TemplateBody=STORAGE.read_text())
-        outputs = stack.describe_stacks(StackName="storage")["Stacks"][0]["Outputs"]
-        dynamodb.client.cache_clear()
-        yield next(output["OutputValue"] for output in outputs if output["OutputKey"] == "TableName")
-        dynamodb.client.cache_clear()
+    with moto_table.deployed() as table:
+        yield table
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +49,5 @@ def _every_answer_is_documented() -> Iterator[None]:
 def table(deployed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the name of the table, which is empty before each test."""
     monkeypatch.setenv("TABLE_NAME", deployed)
-    # For each transaction, moto copies its tables and the tables' streams. Unless the test clears the stream, the
-    # stream grows with every test.
-    stored = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[deployed]
-    assert stored.stream_shard is not None
-    stored.items.clear()
-    stored.stream_shard.items.clear()
+    moto_table.clear(deployed)
     return deployed

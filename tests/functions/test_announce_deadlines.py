@@ -15,9 +15,9 @@ import pytest
 from create_incident import handler as create
 from delete_incident import handler as delete
 from incidents import deadline_jobs
-from incidents.domain import timestamps
+from incidents.domain import timestamps, wire_form
 from incidents.domain.errors import Busy
-from incidents.runtime import deadline
+from incidents.runtime import cloudwatch, deadline
 from incidents.storage import board_reader, dynamodb, guard, keys, marks, stored_form
 from incidents.storage.deadline_repository import DeadlineRepository, DueAlerts, due_alerts
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
@@ -262,6 +262,64 @@ def test_dismissal_and_deletion_take_an_incident_off_the_board_and_return_brings
     assert [kind for _, kind in bus.told()] == ["four_fifths"], "half was told before, and nothing is told twice"
 
 
+@pytest.mark.parametrize(
+    "pause", ["recorded at first", "withdrawn", "corrected", "dismissed", "dismissed at once", "deleted"]
+)
+def test_a_pause_longer_than_a_week_does_not_lose_the_missed_deadline(bus: Bus, clock: SetClock, pause: str) -> None:
+    reports: dict[str, Any] = AWARE_GDPR
+    if pause == "recorded at first":
+        reports = {"eu-gdpr": AWARE_GDPR["eu-gdpr"] | {"stages": {"authority": {"submitted_at": AWARE}}}}
+    incident_id = created(
+        reportable_to=["GDPR"], regulatory_reports=reports,
+        status="dismissed" if pause == "dismissed at once" else "new",
+    )  # fmt: skip
+    run()
+    clock.text = "2026-06-08T07:00:00Z"
+    if pause in ("withdrawn", "corrected"):
+        patched(incident_id, regulatory_reports={"eu-gdpr": {"stages": {"authority": {"submitted_at": clock.text}}}})
+    elif pause == "dismissed":
+        patched(incident_id, status="dismissed")
+    elif pause == "deleted":
+        assert delete(delete_event(incident_id), Context)["statusCode"] == 204
+        mark(incident_id)
+    run()
+    clock.text = "2026-08-01T00:00:00Z"
+    mark(incident_id)  # as `incidents deadlines rebuild` does
+    assert (run(), bus.told()) == ({"computed": 1}, [])
+    if pause == "corrected":
+        patched(
+            incident_id,
+            regulatory_reports={"eu-gdpr": {"stages": {"authority": {"submitted_at": "2026-06-20T00:00:00Z"}}}},
+        )
+    elif pause == "deleted":
+        patched(incident_id, is_deleted=False)
+    elif "dismissed" in pause:
+        patched(incident_id, status="investigating")
+    else:
+        patched(incident_id, regulatory_reports={"eu-gdpr": {"stages": None}})
+    run()
+    assert bus.told() == [("authority", "missed")]
+    mark(incident_id)
+    assert (run(), bus.told(), kept("alerts")) == ({"computed": 1}, [], [])
+
+
+@pytest.mark.parametrize("status", ["closed", "dismissed"])
+def test_an_imported_incident_with_old_dates_is_not_announced_whatever_happens_later(
+    bus: Bus, clock: SetClock, status: str
+) -> None:
+    clock.text = "2026-08-01T00:00:00Z"
+    sent = {"eu-gdpr": AWARE_GDPR["eu-gdpr"] | IN_TIME["eu-gdpr"]}
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports=sent, status=status)
+    run()
+    for change in ({"status": "investigating"}, {"regulatory_reports": {"eu-gdpr": {"stages": None}}}, {}):
+        if change:
+            patched(incident_id, **change)
+        mark(incident_id)
+        run()
+    assert board()[0]["stages"][0]["state"] == "overdue"
+    assert (bus.told(), kept("alerts")) == ([], [])
+
+
 def test_closing_stops_no_clock(bus: Bus, clock: SetClock) -> None:
     incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
     patched(incident_id, status="closed")
@@ -434,9 +492,25 @@ def test_a_run_without_time_postpones_the_rest(bus: Bus, clock: SetClock, monkey
     for _ in range(3):
         created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
     left = iter([60.0, 1.0])
-    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left)))
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: next(left), now=deadline.now))
     assert run() == {"computed": 1, "postponed": 1}
     assert len(marked()) == 2
+
+
+@pytest.mark.parametrize(("waiting", "now"), [("alert", "2026-06-09T18:07:59Z"), ("mark", "2026-06-08T06:07:59Z")])
+@pytest.mark.parametrize("seconds_left", [60.0, 1.0])
+def test_the_oldest_age_counts_due_alerts_and_what_a_run_postpones(
+    bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch, waiting: str, now: str, seconds_left: float
+) -> None:
+    gauges: dict[str, float] = {}
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
+    run()
+    if waiting == "mark":
+        mark(incident_id)
+    monkeypatch.setattr(cloudwatch, "gauge", gauges.__setitem__)
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: seconds_left, now=deadline.now))
+    run_at(clock, now)
+    assert gauges == {"OldestDeadlineMarkMinutes": 7}
 
 
 def test_a_tenant_with_many_marks_does_not_delay_another_tenant_of_the_shard(
@@ -454,24 +528,49 @@ def test_a_tenant_with_many_marks_does_not_delay_another_tenant_of_the_shard(
     assert {tenant for tenant, _ in found[:8]} == {first, *others[:2]}
 
 
-def test_two_runs_at_once_leave_one_head_row_and_alert(
+def test_a_tenant_whose_incidents_take_long_does_not_delay_other_tenants(
     bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "DEADLINES", keys.DEADLINES._replace(shards=1))
+    for n in range(12):
+        mark(f"inc_{n:02}", "a-slow-one")
+    mark("inc_00", "globex")
+    now, handled = [0.0], []
+
+    def throttled(self: DeadlineRepository, incident_id: str) -> None:
+        handled.append(self._tenant_id)
+        if self._tenant_id == "a-slow-one":
+            now[0] += 6.0
+            raise Busy
+
+    monkeypatch.setattr(DeadlineRepository, "head", throttled)
+    monkeypatch.setattr(deadline_jobs, "deadline", SimpleNamespace(left=lambda: 60 - now[0], now=lambda: now[0]))
+    assert run() == {"computed": 1, "failed": 9, "postponed": 1}
+    assert handled.index("globex") == 2, "the slow tenant has its turn first, and later the rest of the time"
+
+
+@pytest.mark.parametrize("aware", [AWARE, "2026-06-08T18:00:00.000Z"])
+def test_two_runs_at_once_leave_one_head_row_and_alert(
+    bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch, aware: str
 ) -> None:
     incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
     replace = DeadlineRepository.replace
 
     def overtaken(self: DeadlineRepository, *arguments: Any, **options: Any) -> Any:
         monkeypatch.setattr(DeadlineRepository, "replace", replace)
+        if aware != AWARE:  # the other run computes a newer version
+            patched(incident_id, regulatory_reports={"eu-gdpr": {"anchors": {"aware": aware}}})
         run()
         return replace(self, *arguments, **options)
 
     monkeypatch.setattr(DeadlineRepository, "replace", overtaken)
     clock.text = "2026-06-09T19:00:00Z"
     assert run() == {"computed": 1}
-    assert [kind for _, kind in bus.told()] == ["half"]
+    assert [kind for _, kind in bus.told()] == (["half"] if aware == AWARE else [])
     assert len(kept("items")) == 2
     assert len(kept("alerts")) == 1
-    assert board()[0]["incident_id"] == incident_id
+    (entry,) = board()
+    assert (entry["incident_id"], entry["version"]) == (incident_id, 1 if aware == AWARE else 2)
 
 
 def test_an_unreadable_alert_does_not_block_others(bus: Bus, clock: SetClock) -> None:
@@ -591,6 +690,19 @@ def test_the_entries_of_single_incidents(thirty: list[str]) -> None:
     assert [entry["incident_id"] for entry in board(claims(app_id="portal"), incident_id=wanted)] == own
     assert board(claims("globex"), incident_id=wanted) == []
     assert board(incident_id="IR-1") == []
+
+
+def test_the_entries_of_single_incidents_come_all_or_not_at_all(
+    thirty: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_form, "PAGE_BYTES", 2_000)
+    assert len(board(incident_id=thirty[:4])) == 4
+    answer = list_deadlines.handler(board_event(incident_id=thirty), Context)
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["detail"] == (
+        "The entries of these incidents are too long for one answer. Name fewer incidents."
+    )
+    assert [one for page in pages(limit=30) for one in page] == thirty, "the board has more pages instead"
 
 
 @pytest.mark.parametrize(

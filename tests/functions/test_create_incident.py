@@ -296,6 +296,14 @@ def test_an_unreadable_body_is_refused(table: str, sent: str | bytes, status: in
     assert items(table) == []
 
 
+@pytest.mark.parametrize("zero", ["0e99999999999999999999", "0E-99999999999999999999", "-0.0e99999999999999999999"])
+@pytest.mark.parametrize("field", ["mttd_minutes", "mttr_minutes", "financial_impact"])
+def test_an_exponent_beyond_any_range_is_refused(field: str, zero: str) -> None:
+    answer = create(http_event(body=f'{{"title": "x", "{field}": {zero}}}'), Context)
+    assert answer["statusCode"] == 422
+    assert [error["pointer"] for error in json.loads(answer["body"])["errors"]] == [f"/{field}"]
+
+
 @pytest.mark.parametrize("minutes", ["5.0", "5e0", "50E-1", "5"])
 def test_a_whole_number_may_be_written_with_a_fraction_of_zero(minutes: str) -> None:
     """JSON Schema 2020-12, section 6.1.1 of Validation: any number with a zero fraction is an integer."""

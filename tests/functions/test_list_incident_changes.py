@@ -54,7 +54,8 @@ def test_each_change_has_its_author_time_action_and_values() -> None:
         (5, "bob", "deleted"),
         (6, "ada", "restored"),
     ]
-    assert list(page["items"][0]) == ["version", "at", "by", "action", "changes"]
+    assert list(page["items"][0]) == ["version", "at", "by", "action", "changes", "nonce", "state_hash", "hash"]
+    assert {tuple(one)[5:] for one in page["items"][1:]} == {("nonce", "hash")}
     assert (page["items"][0]["at"], page["items"][0]["changes"]) == (incident["created_at"], {})
     assert page["items"][1]["at"] == second["updated_at"]
     assert page["items"][1]["changes"] == {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,8 @@ from get_incident_deadlines import handler as get_deadlines
 from get_incident_metrics import handler as get_metrics
 from incidents import deadline_jobs
 from incidents.domain import tally
-from incidents.storage import dynamodb, guard, keys, stored_form
+from incidents.edges import history_schedule
+from incidents.storage import dynamodb, guard, keys, marks, stored_form
 from incidents.storage.account_map import AccountMap
 from incidents.storage.settings import INTAKE, Settings, TenantSettings
 from incidents_cli.local.local_stack import operation_name
@@ -28,6 +30,7 @@ from list_incident_findings import handler as list_findings
 from list_incident_updates import handler as list_updates
 from list_incidents import handler as list_
 from schedule_metrics import handler as schedule_metrics
+from seal_history import handler as seal_history
 from update_incident import handler as update
 
 from tests.support import templates
@@ -145,6 +148,24 @@ def announce_all(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
         announce_deadlines({}, Context)
 
 
+def seal_everything(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seal a tenant whose mark can be removed, and a tenant whose mark must stay."""
+
+    class Store:
+        """A bucket without objects. The test is only about the table."""
+
+        def newest(self, tenant_id: str) -> None: ...
+        def put(self, tenant_id: str, manifest: bytes) -> None: ...
+
+    monkeypatch.setattr(history_schedule, "ManifestStore", Store)
+    now = time.time_ns() // 1_000_000
+    for settle, outcome in (("0", "computed"), ("60", "unsettled")):
+        for marked_at in (now - 120_000, now):
+            marks.seals().mark("acme", now=marked_at)
+        monkeypatch.setenv("MARK_SETTLE_SECONDS", settle)
+        assert seal_history({}, Context) == {outcome: 1}
+
+
 def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Call a function so that it makes each of its different calls to DynamoDB."""
     app = claims(app_id="soc-portal")
@@ -199,9 +220,12 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             announce_all(incident_id, monkeypatch)
         case "follow_incidents":
             changed = item(1, detected_at="2026-11-20T08:00:00.000Z", reportable_to=["GDPR"])
+            monkeypatch.setenv("HISTORY_RETENTION", "GOVERNANCE")
             follow_incidents(stream_event([record(None, changed)]), Context)
         case "schedule_metrics":
             schedule_metrics({}, Context)
+        case "seal_history":
+            seal_everything(incident_id, monkeypatch)
         case "compute_metrics":
             closed = {"status": "closed", "detected_at": "2026-11-20T08:00:00Z", "closed_at": "2026-11-21T08:00:00Z"}
             for severity in ("low", "high"):

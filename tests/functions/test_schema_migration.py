@@ -21,7 +21,7 @@ from list_incidents import handler as list_
 from pydantic import create_model
 from update_incident import handler as update
 
-from tests.support import templates
+from tests.support import invariants, templates
 from tests.support.events import Context, changes_event, claims, create_event, get_event, list_event, patch_event
 
 PAGE = templates.CHECKOUT / "docs" / "runbooks" / "schema-migration.md"
@@ -79,6 +79,10 @@ def history(incident: dict[str, Any]) -> list[tuple[int, list[str]]]:
     return [(change["version"], sorted(change["changes"])) for change in changes]
 
 
+def violations(table: str) -> list[str]:
+    return invariants.violations(invariants.everything(boto3.client("dynamodb", region_name="us-east-1"), table))
+
+
 def created(caller: dict[str, str] | None = None, **values: Any) -> dict[str, Any]:
     return body(create(create_event({"title": "x"} | values, caller=caller), Context))
 
@@ -93,8 +97,10 @@ def test_new_code_reads_old_items_and_converts_them_with_their_next_change(table
         assert stored(table, by_a_tool) == before, "a read must not write"
         listed = body(list_(list_event(), Context))["items"]
         assert {one["detected_by"] for one in listed} == {"tool", "person"}
+        assert violations(table) == []
 
         patched(by_a_tool, {"severity": "high"})
+        assert violations(table) == []
 
     after = stored(table, by_a_tool)
     assert (after["schema_version"], after["detected_by"]) == ({"N": "2"}, {"S": "tool"})
@@ -113,6 +119,7 @@ def test_a_patch_away_from_the_upcast_value_and_back_stores_the_new_form(table: 
         patched(by_a_tool, {"detected_by": "tool"})
 
         assert history(by_a_tool)[1:] == [(2, ["detected_by"]), (3, ["detected_by"])]
+        assert violations(table) == []
     after = stored(table, by_a_tool)
     assert (after["schema_version"], after["detected_by"]) == ({"N": "2"}, {"S": "tool"})
 
@@ -137,6 +144,7 @@ def test_old_code_changes_new_items_and_keeps_their_new_fields(table: str) -> No
         assert (again["detected_by"], again["title"], again["status"]) == ("tool", "y", "closed")
         assert [version for version, _ in history(incident)] == [1, 2, 3, 4]
         assert history(incident)[1][1] == ["detected_by"]
+        assert violations(table) == []
         ours = created()
     assert history(incident)[1] == (2, ["detected_by"]), "old code must show a change of an unknown field"
     assert stored(table, ours)["schema_version"] == {"N": "2"}
@@ -156,3 +164,5 @@ def test_functions_of_both_versions_change_one_incident_in_turn(table: str) -> N
     item = stored(table, incident)
     assert (item["title"], item["detected_by"], item["version"]) == ({"S": "turn 5"}, {"S": "tool"}, {"N": "7"})
     assert [version for version, _ in history(incident)] == [1, 2, 3, 4, 5, 6, 7]
+    with new_code():
+        assert violations(table) == []

@@ -96,6 +96,7 @@ for module in sys.argv[1:]:
 """
 SERVICE_OF = {
     "TABLE_NAME": "dynamodb", "METRICS_QUEUE_URL": "sqs", "DEAD_LETTERS_URL": "sqs", "EVENT_BUS_NAME": "events",
+    "HISTORY_BUCKET": "s3", "HISTORY_KEY": "kms",
 }  # fmt: skip
 """For each environment variable of a function, the AWS service that the function then calls."""
 

@@ -1,15 +1,15 @@
 """A small server for the console's tests: the real page, the real sign-in, and an API with made-up incidents.
 
 The API answers like the real API, but from memory. It can be slow or fail. A test compares its answers with the
-OpenAPI document.
+OpenAPI document. For tests that write, the server passes the requests to the real handlers instead.
 """
 
 import json
 import random
 import threading
 import time
-from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,13 +18,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import get_console
-from incidents.domain import evidence, model
+from incidents.domain import board_entry, evidence, model
+from incidents.domain.deadlines import assessment, keeping
+from incidents.domain.deadlines.rules import Settings
 from incidents.domain.metric_definitions import DEFINITIONS
 from incidents.domain.questions import FILTERS
 from incidents.domain.summary import summary_of
 from incidents_cli.local import sign_in
 
 from tests.support import recorded
+from tests.support.events import ISSUER
+from tests.support.gateway import Gateway
 
 KEY = "0123456789abcdef0123456789abcdef"
 API = "/_aws/execute-api/fake0api/api/v1/grc/incidents"
@@ -187,7 +191,14 @@ def incidents(count: int) -> list[dict[str, Any]]:
             "contained_at": stamp(began + timedelta(hours=8, minutes=34)),
             "mttd_minutes": 492,
             "tags": ["finance", "lockbit"],
-            "reportable_to": ["GDPR", "NIS2"],
+            "reportable_to": ["GDPR", "NIS2", "contract-7"],
+            "regulatory_reports": {
+                "eu-gdpr": {"anchors": {"aware": stamp(NOW - timedelta(hours=50))}},
+                "eu-nis2": {
+                    "anchors": {"aware": stamp(NOW - timedelta(hours=30))},
+                    "facts": {"member_state": "DE"},
+                },
+            },
             "commander_ids": ["sam.ortiz"],
             "triggered_by_alert_ids": [
                 "arn:aws:guardduty:eu-central-1:111122223333:detector/12abc/finding/9f8e7d6c5b4a"
@@ -202,7 +213,38 @@ def incidents(count: int) -> list[dict[str, Any]]:
             "version": 5,
             "updated_by": "ada.byron",
         }
+        for n, regimes in ((3, ["GDPR"]), (4, ["DORA"]), (8, ["MDR"])):
+            if n < count:
+                made[n]["reportable_to"] = regimes
     return made
+
+
+def _stored(one: dict[str, Any]) -> dict[str, Any]:
+    """Return an incident as the service's code has it: with its reports as JSON text."""
+    reports = one["regulatory_reports"]
+    return one | {"regulatory_reports": None if reports is None else json.dumps(reports)}
+
+
+def deadlines(one: dict[str, Any]) -> dict[str, Any]:
+    """Return the deadlines of an incident, by the service's own rules."""
+    computed = assessment.deadlines(assessment.known(_stored(one)), Settings(), NOW)
+    return {"incident_id": one["id"], "version": one["version"], **computed}
+
+
+def board(those: list[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return the board of incidents, by the service's own rules."""
+    now = int(NOW.timestamp() * 1000)
+    ids = {value for name, value in query if name == "incident_id"}
+    regimes = {value for name, value in query if name == "regime"}
+    plans = [keeping.plan(_stored(one), Settings(), now, dict) for one in those if not keeping.is_off(one)]
+    plans.sort(key=lambda plan: plan.soonest or "~")
+    entries = [board_entry.shown(json.loads(plan.entry), now) for plan in plans if plan.entry is not None]
+    found = [
+        entry for entry in entries
+        if (not ids or entry["incident_id"] in ids)
+        and (not regimes or regimes & {stage["regime"] for stage in entry["stages"]})
+    ]  # fmt: skip
+    return {"items": found, "next_cursor": None} if ids else _part(found, query)
 
 
 def changes(one: dict[str, Any]) -> list[dict[str, Any]]:
@@ -345,6 +387,12 @@ class World:
     trail: list[dict[str, Any]] | None = None
     findings: list[dict[str, Any]] = field(default_factory=lambda: [finding(recorded.event("guardduty"))])
     """The events of each incident that a finding created."""
+    handlers: Gateway | None = None
+    """The real handlers, which answer in place of the made-up API."""
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    """The faults of the next requests of each person: ok, 401, 429, 503, unheard (no handler gets the request) or lost.
+    If an answer is lost, a handler did the request.
+    """
 
 
 class Server(ThreadingHTTPServer):
@@ -381,7 +429,7 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
             "AUTHORIZE_URL": server.origin + sign_in.AUTHORIZE,
             "TOKEN_URL": server.origin + sign_in.TOKEN,
             "SIGN_OUT_URL": server.origin + sign_in.SIGN_OUT,
-            "SCOPES": "incidents:read",
+            "SCOPES": " ".join(sign_in.SCOPES),
         }
         | environment
     )
@@ -393,6 +441,18 @@ def serve(world: World, **environment: str) -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def token(tenant: str, subject: str, scope: str = " ".join(sign_in.SCOPES)) -> str:
+    """Return a token that this server accepts."""
+    return _unsigned({"tenant_id": tenant, "sub": subject, "scope": scope, "exp": int(time.time()) + 3600})
+
+
+def _claims(authorization: str) -> dict[str, str]:
+    """Return the claims of an unsigned token, as the gateway passes them to a handler."""
+    part = authorization.split(".")[1]
+    claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return {name: str(value) for name, value in claims.items()} | {"iss": ISSUER}
 
 
 def _unsigned(claims: dict[str, Any]) -> str:
@@ -414,6 +474,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         url, world = urlsplit(self.path), self.server.world
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
@@ -433,9 +499,42 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer["statusCode"], answer["headers"], answer["body"])
         elif url.path.startswith(API):
             time.sleep(world.seconds)
-            self._send(*self._api(url.path.removeprefix(API), parse_qsl(url.query)))
+            path = url.path.removeprefix(API)
+            if world.handlers is None or not self._passes():
+                self._send(*self._api(path, parse_qsl(url.query)))
+            else:
+                self._send_of_handlers(world.handlers, path + (f"?{url.query}" if url.query else ""), body)
         else:
             self._send(404, {"content-type": "text/plain"}, "no such page")
+
+    def _passes(self) -> bool:
+        """Return whether the made-up API would not refuse the request."""
+        world = self.server.world
+        return world.token_is_valid and world.refusals <= 0 and not (world.fails_with and world.failures)
+
+    def _send_of_handlers(self, handlers: Gateway, path: str, body: str) -> None:
+        """Pass the request to the handlers, and send their answer, unless the person's next fault prevents this."""
+        claims = _claims(self.headers.get("authorization", ""))
+        faults = self.server.world.faults.get(claims["sub"], [])
+        fault = faults.pop(0) if faults else "ok"
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if fault == "401":
+            self._send(401, {"content-type": "application/json"}, '{"message": "Unauthorized"}')
+        elif fault in ("429", "503"):
+            self._send(*_problem(int(fault), "The service cannot do this now.", 1))
+        elif fault == "unheard":
+            self._break_off()
+        else:
+            status, answered, text = handlers.answer(self.command, path, headers, body, claims)
+            if fault == "lost":
+                self._break_off()
+            else:
+                self._send(status, answered, text)
+
+    def _break_off(self) -> None:
+        """Close the connection within an answer. Without any answer, Chromium would send the request again."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
+        self.close_connection = True
 
     def _api(self, path: str, query: list[tuple[str, str]]) -> tuple[int, dict[str, str], str]:
         world = self.server.world
@@ -451,6 +550,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _problem(world.fails_with, "The service cannot do this now.", world.retry_after)
         if path == "":
             return _page(world.incidents, query)
+        if path == "/deadlines":
+            return 200, {"content-type": "application/json"}, json.dumps(board(world.incidents, query))
         if path == "/metrics":
             return 200, {"content-type": "application/json"}, json.dumps(metrics(dict(query)))
         found = [one for one in world.incidents if path.startswith(f"/{one['id']}")]
@@ -459,12 +560,14 @@ class _Handler(BaseHTTPRequestHandler):
         value: Any = found[0]
         if path.endswith("/changes"):
             value = {"items": changes(found[0]) if world.trail is None else world.trail, "next_cursor": None}
+        if path.endswith("/deadlines"):
+            value = deadlines(found[0])
         if path.endswith("/findings"):
             is_found = found[0]["created_by"].startswith("system:")
             value = _part(world.findings if is_found else [], query)
         return 200, {"content-type": "application/json"}, json.dumps(value)
 
-    def _send(self, status: int, headers: dict[str, str], body: str) -> None:
+    def _send(self, status: int, headers: Mapping[str, str], body: str) -> None:
         content = body.encode()
         self.send_response(status)
         for name, value in headers.items():
@@ -489,7 +592,7 @@ def _problem(status: int, detail: str, retry_after: int) -> tuple[int, dict[str,
     return status, headers, json.dumps(body)
 
 
-def _part(items: list[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
+def _part(items: Sequence[dict[str, Any]], query: list[tuple[str, str]]) -> dict[str, Any]:
     single = dict(query)
     start = int(single.get("cursor", 0))
     end = start + int(single.get("limit", 50))

@@ -5,12 +5,14 @@ import operator
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import count
 from typing import Any, NamedTuple, cast
 
 from create_incident import handler as create
 from delete_incident import handler as delete
 from get_incident import handler as get
+from grc_client import Change, Incident, history_faults
 from list_incident_changes import handler as list_changes
 from list_incident_updates import handler as list_updates
 from list_incidents import handler as list_
@@ -31,6 +33,8 @@ from tests.support.events import (
 )  # fmt: skip
 from tests.support.oracle import Actor, Document, Life, PlainService, Verdict, canonical
 
+HASHES = ("nonce", "state_hash", "hash")
+
 
 class TalkCount:
     """Counts of the steps of a conversation and of its answers."""
@@ -40,6 +44,7 @@ class TalkCount:
         self.statuses: Counter[int] = Counter()
         self.actions: Counter[str] = Counter()
         self.tenants = count()
+        self.falsified = 0
 
 
 class Answer(NamedTuple):
@@ -146,17 +151,22 @@ class Both:
 
     def history(self, actor: Actor, incident_id: str, limit: int) -> None:
         record = self.world.reach(actor, incident_id)
-        seen, cursor = 0, dict[str, str]()
+        seen, cursor, changes = 0, dict[str, str](), list[Change]()
         while True:
             answer = self.ask(list_changes, changes_event(incident_id, caller=claims_of(actor), limit=limit, **cursor))
             self.agree(answer, Verdict(200 if record else 404))
             if record is None:
                 return
             page = answer.document
-            assert canonical(page["items"]) == canonical(record.history[seen : seen + limit])
+            changes += map(Change.model_validate, json.loads(answer.body, parse_float=Decimal)["items"])
+            shown = [{name: value for name, value in one.items() if name not in HASHES} for one in page["items"]]
+            assert canonical(shown) == canonical(record.history[seen : seen + limit])
             seen += limit
             assert (page["next_cursor"] is None) == (seen >= record.version)
             if page["next_cursor"] is None:
+                assert [bool(one.state_hash) for one in changes] == [one.version == 1 for one in changes]
+                incident = Incident.model_validate(json.loads(json.dumps(record.document), parse_float=Decimal))
+                assert history_faults(incident, changes) == []
                 return
             cursor = {"cursor": page["next_cursor"]}
 

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from incidents.domain.deadlines import calendars, clocks, rules
 from incidents.domain.deadlines.arithmetic import Place
 from incidents.domain.deadlines.calendars import Calendar
-from incidents.domain.deadlines.clocks import Report, Setting, StageClock, Submission
+from incidents.domain.deadlines.clocks import Setting, StageClock
+from incidents.domain.deadlines.starts import Report, Submission
 
 from tests.support.templates import CHECKOUT
 

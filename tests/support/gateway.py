@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import threading
 from typing import Any
 
 import httpx2
@@ -30,6 +31,7 @@ class Gateway(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         self.requests: list[httpx2.Request] = []
         self.answers_instead: httpx2.Response | None = None
         self._caller = caller
+        self._lock = threading.Lock()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
@@ -43,6 +45,21 @@ class Gateway(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
         return self.handle_request(request)
+
+    def answer(
+        self, method: str, path: str, headers: dict[str, str], body: str, caller: dict[str, str]
+    ) -> tuple[int, dict[str, str], str]:
+        """Return status, headers and body for a request of a caller. ``path`` begins after ``.../incidents``.
+
+        The requests of several threads run one after the other, because moto is not made for threads.
+        """
+        url = f"https://api.example/api/v1/grc/incidents{path}"
+        request = httpx2.Request(method, url, headers=headers, content=body.encode() or None)
+        with self._lock:
+            self._caller = caller
+            answer = self.handle_request(request)
+        sent = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        return answer.status_code, sent, answer.text
 
     def create(self, **fields: Any) -> str:
         """Create an incident without a client, and return the answer's body."""

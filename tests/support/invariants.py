@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from incidents.domain import model
 from incidents.storage import keys
-from incidents_cli.operate.tenants import invariants
+from incidents_cli.operate.tenants import invariants, trails
+from incidents_cli.operate.tenants.violations import Violation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,12 +60,12 @@ def violations(found: list[Item]) -> list[str]:
     return [f"{tenant} {violation}" for tenant, kinds in tenants.items() for violation in _of_tenant(tenant, kinds)]
 
 
-def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[invariants.Violation]:
-    broken: list[invariants.Violation] = []
+def _of_tenant(tenant: str, kinds: dict[str, dict[str, Item]]) -> list[Violation]:
+    broken: list[Violation] = []
     incidents, numbers, counters = kinds["INCIDENT"], kinds["NUMBER"], kinds["COUNTER"]
-    told = {incident_id: invariants.history(incident_id, ()) for incident_id in incidents}
+    told = {incident_id: trails.history(tenant, incident_id, ()) for incident_id in incidents}
     for incident_id, changes in groupby(sorted(kinds["CHANGE"]), key=lambda sk: sk.partition("#")[0]):
-        told[incident_id] = invariants.history(incident_id, [kinds["CHANGE"][sk] for sk in changes])
+        told[incident_id] = trails.history(tenant, incident_id, [kinds["CHANGE"][sk] for sk in changes])
     events: dict[str, set[str]] = {}
     for sk, item in kinds["EVIDENCE"].items():
         incident_id = sk.partition("#")[0]

@@ -63,10 +63,20 @@ class Visit:
         noted: list[str] = self.page.evaluate("window.__violations ?? []")
         return noted + [line for line in self.reported if "Failed to load resource" not in line]
 
-    def open(self, hash_: str = "") -> "Visit":
-        """Open the console with a person signed in, as the address that `incidents up` prints does."""
+    def open(self, hash_: str = "", person: str = "", scope: str = "") -> "Visit":
+        """Open the console with a person signed in, as the address that `incidents up` prints does.
+
+        With ``person``, this person signs in, with the scope ``scope`` or with all scopes.
+        """
         self.page.goto(self.server.address())
         self.page.wait_for_selector("main")
+        if person:
+            self.page.get_by_role("button", name="Sign out").click()
+            self.page.get_by_label("Person", exact=True).fill(person)
+            for box in self.page.get_by_role("checkbox").all():
+                box.set_checked(str(box.get_attribute("value")) in (scope or "incidents:read incidents:write"))
+            self.page.get_by_role("button", name="Sign in").click()
+            self.page.wait_for_selector(".top")
         if hash_:
             self.go(hash_)
         self.settled()
@@ -110,9 +120,11 @@ class Visit:
 
 @contextmanager
 def visit(
-    browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, **options: Any
+    browser: "Browser", server: Server, *, width: int = 1280, height: int = 900, clock: bool = True, **options: Any
 ) -> Iterator[Visit]:
-    """Open a new browser window, without cookies or storage. Its clock shows the fake API's time.
+    """Open a new browser window, without cookies or storage.
+
+    Its clock shows the made-up API's time, or without ``clock`` the real time.
 
     At the end, the browser must have reported no violation of the policy, and no error.
     """
@@ -120,7 +132,8 @@ def visit(
     context.add_init_script(_NOTE_VIOLATIONS)
     page = context.new_page()
     page.set_default_timeout(1000 * _SECONDS)
-    page.clock.set_system_time(NOW)
+    if clock:
+        page.clock.set_system_time(NOW)
     here = Visit(page, context, server)
     page.on(
         "console", lambda message: here.reported.append(message.text) if message.type in ("error", "warning") else None

@@ -6,12 +6,16 @@ the file has one item a line in DynamoDB's notation, sorted by key. The class ``
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import get_incident
 import get_incident_metrics
 import list_incident_changes
 import list_incidents
+import pytest
+from incidents.storage import stored_form
 from incidents_cli.operate.tenants.reading import batches
 
 from tests.support.events import Context, changes_event, claims, get_event, list_event, metrics_event
@@ -104,6 +108,15 @@ def ask(question: Question) -> Recorded:
             told = get_incident_metrics.handler(metrics_event(caller, **parameters), Context)
     assert told["statusCode"] == 200, told["body"]
     return Recorded(question, told["body"])
+
+
+@contextmanager
+def without_hashes() -> Iterator[None]:
+    """Let the functions write no hashes within the block, as release 0.1.0 did."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored_form, "chained", lambda change, *_: change)
+        patch.setattr(stored_form, "chain_head", lambda _: {})
+        yield
 
 
 def kind(item: Item) -> str:

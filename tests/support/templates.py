@@ -79,6 +79,8 @@ def scopes_of(route: dict[str, Any]) -> list[str]:
 
 
 DOCUMENTATION, CONSOLE = "GetDocumentation", "GetConsole"
+OPTIONAL = {CONSOLE: "HasConsole", "SealHistory": "SealsHistory"}
+"""The functions that a stack may lack, and the condition of each."""
 PUBLIC = {DOCUMENTATION: "infra/functions/documentation/", CONSOLE: "infra/functions/console/"}
 """The only functions that answer without a token, and where their code is. It is not in functions/."""
 

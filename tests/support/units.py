@@ -6,7 +6,7 @@ write.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -23,7 +23,7 @@ from incidents.storage.feed_reader import FeedReader
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.stored_form import Attribute, Item
 
-from tests.support import recorded
+from tests.support import recorded, releases
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -181,6 +181,30 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
     kept = EvidenceReader(person.identity, cast("DynamoDBClient", metered), table)
     wanted = parameters.changes_request({"limit": ["10"]})
     assert len(cost("list 10 events", lambda: evidence.list_incident_findings(incident_id, wanted, kept)).items) == 10
+    return found
+
+
+def of_sizes(client: "DynamoDBClient", table: str, sizes: Iterable[int]) -> dict[str, list[float]]:
+    """Return the write units of a create, an update and a deletion, on an incident of each size in bytes.
+
+    A size is the size of the item in release 0.1.0, with its key and without hashes.
+    """
+    metered = Metered(client)
+    person = IncidentRepository(Identity("sizes", "ada", None, frozenset()), cast("DynamoDBClient", metered), table)
+    with releases.without_hashes():
+        smallest = size(creating.create_incident({"title": "x", "description": "x"}, person).stored.item)
+    found: dict[str, list[float]] = {"create": [], "update": [], "delete": []}
+    for wanted in sizes:
+        body = {"title": "x", "description": "x" * (1 + wanted - smallest)}
+        metered.units = Units(0, 0)
+        incident_id = creating.create_incident(body, person).stored.incident["id"]
+        found["create"].append(metered.units.written)
+        metered.units = Units(0, 0)
+        updating.update_incident(incident_id, {"title": "y"}, None, person)
+        found["update"].append(metered.units.written)
+        metered.units = Units(0, 0)
+        deleting.delete_incident(incident_id, None, person)
+        found["delete"].append(metered.units.written)
     return found
 
 

@@ -211,10 +211,19 @@ def test_a_planted_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_planted_checkpoint_is_not_believed(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "checkpoint", tenant="acme")
     checkpoint.save({"items": 3})
-    assert Checkpoint(tmp_path / "checkpoint", tenant="acme").load() == {"items": 3}
+    assert Checkpoint(tmp_path / "checkpoint", tenant="acme").load({"items": 0}) == {"items": 3}
     (tmp_path / "linked").symlink_to(tmp_path / "checkpoint")
     with pytest.raises(console.StepFailed, match="cannot be read"):
-        Checkpoint(tmp_path / "linked", tenant="acme").load()
+        Checkpoint(tmp_path / "linked", tenant="acme").load({})
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(console.StepFailed, match="cannot be read"):  # the command must not wait for a writer
-        Checkpoint(tmp_path / "pipe", tenant="acme").load()
+        Checkpoint(tmp_path / "pipe", tenant="acme").load({})
+
+
+@pytest.mark.parametrize(
+    "state", ['{"items": "3"}', '{"after": 5}', "[]", '{"items": null}', "[" * 100_000, '{"after": []}']
+)
+def test_a_damaged_checkpoint_is_reported(tmp_path: Path, state: str) -> None:
+    (tmp_path / "checkpoint").write_text(f'{{"about": {{"tenant": "acme"}}, "state": {state}}}')
+    with pytest.raises(console.StepFailed, match="cannot be read"):
+        Checkpoint(tmp_path / "checkpoint", tenant="acme").load({"items": 0, "after": None})

@@ -27,7 +27,9 @@ def answer(server: Server, path: str) -> tuple[int, Any]:
     [
         ("IncidentPage", "?limit=100"), ("Incident", "/{id}"), ("ChangePage", "/{id}/changes"),
         ("FindingPage", "/{id}/findings"), ("Metrics", "/metrics"),
-        ("Metrics", "/metrics?interval=week&group_by=category"), ("BusyProblem", "?q=busy"),
+        ("Metrics", "/metrics?interval=week&group_by=category"),
+        ("Deadlines", "/{id}/deadlines"), ("BoardPage", "/deadlines"),
+        ("BoardPage", "/deadlines?incident_id={id}"), ("BusyProblem", "?q=busy"),
     ],
 )  # fmt: skip
 def test_the_made_up_answers_conform_to_the_openapi_document(schema: str, path: str) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from incidents.domain.deadlines import arithmetic, calendars, clocks, rules
+from incidents.domain.deadlines import arithmetic, calendars, clocks, rules, starts
 from incidents.domain.deadlines.arithmetic import Due, Place
 
 from tests.support.deadline_vectors import VECTORS, answer, clock, wanted
@@ -121,7 +121,7 @@ def test_a_date_after_the_year_9998_is_no_date(unit: str) -> None:
     term = {"from": "aware", "n": 9_999, "unit": unit, "end": "instant" if unit == "hour" else "end_of_day"}
     stage = rules.released()["regimes"][0]["stages"][0] | {"due": term, "readings": []}
     regime = rules.released()["regimes"][0] | {"stages": [stage]}
-    late = clocks.Report({"aware": datetime(9998, 12, 31, 23, 59, tzinfo=UTC)}, {}, None)
+    late = starts.Report({"aware": datetime(9998, 12, 31, 23, 59, tzinfo=UTC)}, {}, None)
     setting = clocks.Setting(Place(UTC, calendars.WEEKENDS), True, None)
     (done,) = clocks.run(regime, late, setting, datetime(2026, 1, 1, tzinfo=UTC))
     assert (done.state, done.due_at) == ("not_applicable", None)

@@ -128,13 +128,13 @@ def test_a_date_without_a_zone_or_a_fixed_term_is_not_watched() -> None:
     assert not plan(incident("PCI", reports=aware("pci"))).watched
 
 
-def test_what_is_submitted_in_time_is_not_watched_and_what_is_late_was_missed() -> None:
-    def kinds(moment: str) -> list[str]:
-        made = plan(incident("GDPR", reports=aware("eu-gdpr", authority=moment)))
-        return [kind for one in made.watched for kind, _ in one.thresholds]
+def test_a_date_submitted_in_time_is_paused_and_what_is_late_was_missed() -> None:
+    def kinds(moment: str) -> tuple[bool, list[str]]:
+        (watched,) = plan(incident("GDPR", reports=aware("eu-gdpr", authority=moment))).watched
+        return watched.is_paused, [kind for kind, _ in watched.thresholds]
 
-    assert kinds("2026-06-11T06:00:00.000Z") == []
-    assert kinds("2026-06-11T06:00:00.001Z") == ["missed"]
+    assert kinds("2026-06-11T06:00:00.000Z") == (True, ["half", "four_fifths", "hour_before", "missed"])
+    assert kinds("2026-06-11T06:00:00.001Z") == (False, ["missed"])
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def kinds(kept: alerts.Kept, watched: list[Watched], now: str) -> list[str]:
 )
 def test_only_the_last_threshold_that_is_past_at_first_is_told(first_seen: str, told: list[str]) -> None:
     watched = gdpr()
-    kept = alerts.remembered({}, watched, at(first_seen), is_back=False)
+    kept = alerts.remembered({}, watched, at(first_seen))
     assert kinds(kept, watched, first_seen) == told
     later = "2027-01-01T00:00:00Z"
     assert kinds(kept, watched, later)[: len(told)] == told
@@ -219,28 +219,47 @@ def test_only_the_last_threshold_that_is_past_at_first_is_told(first_seen: str, 
 
 def test_thresholds_that_pass_later_are_all_told_also_after_an_outage() -> None:
     watched = gdpr()
-    kept = alerts.remembered({}, watched, at(AWARE), is_back=False)
+    kept = alerts.remembered({}, watched, at(AWARE))
     assert alerts.next_at(kept, watched) == at("2026-06-09T18:00:00Z")
-    again = alerts.remembered(kept, watched, at("2026-06-11T12:00:00Z"), is_back=False)
+    again = alerts.remembered(kept, watched, at("2026-06-11T12:00:00Z"))
     assert again == kept
     assert kinds(again, watched, "2026-06-11T12:00:00Z") == ["half", "four_fifths", "hour_before", "missed"]
 
 
-def test_after_an_incident_came_back_only_the_last_threshold_is_told_and_nothing_twice() -> None:
+def paused(watched: list[Watched]) -> list[Watched]:
+    return [date._replace(is_paused=True) for date in watched]
+
+
+def test_after_a_pause_only_the_last_threshold_is_told_and_nothing_twice() -> None:
     watched = gdpr()
     kept = alerts.with_done({watched[0].key: []}, alerts.due({}, watched, at("2026-06-09T18:00:00Z")))
-    back = alerts.remembered(kept, watched, at("2026-06-11T05:30:00Z"), is_back=True)
+    kept = alerts.remembered(kept, paused(watched), at("2026-06-09T19:00:00Z"))
+    assert kinds(kept, paused(watched), "2026-06-11T05:30:00Z") == []
+    assert alerts.next_at(kept, paused(watched)) is None
+    back = alerts.remembered(kept, watched, at("2026-06-11T05:30:00Z"))
     assert kinds(back, watched, "2026-06-11T05:30:00Z") == ["hour_before"]
     noted = alerts.with_done(back, alerts.due(back, watched, at("2026-06-11T05:30:00Z")))
-    again = alerts.remembered(noted, watched, at("2026-06-11T05:40:00Z"), is_back=True)
+    kept = alerts.remembered(noted, paused(watched), at("2026-06-11T05:35:00Z"))
+    again = alerts.remembered(kept, watched, at("2026-06-11T05:40:00Z"))
     assert kinds(again, watched, "2026-06-11T05:40:00Z") == []
+
+
+@pytest.mark.parametrize(
+    ("first_seen", "told"), [("2026-06-18T06:00:00Z", ["missed"]), ("2026-06-18T06:00:00.001Z", [])]
+)
+def test_only_a_date_that_was_too_old_at_first_stays_silent_after_a_pause(first_seen: str, told: list[str]) -> None:
+    watched = gdpr()
+    kept = alerts.remembered({}, paused(watched), at(first_seen))
+    kept = alerts.remembered(kept, paused(watched), at("2026-09-01T00:00:00Z"))
+    back = alerts.remembered(kept, watched, at("2027-06-18T06:00:00Z"))
+    assert kinds(back, watched, "2027-06-18T06:00:00Z") == told
 
 
 def test_a_moved_due_date_is_a_new_date() -> None:
     watched = gdpr()
     (moved,) = plan(incident("GDPR", reports={"eu-gdpr": {"anchors": {"aware": "2026-06-10T06:00:00.000Z"}}})).watched
     kept = alerts.with_done({}, alerts.due({}, watched, at("2026-06-11T05:30:00Z")))
-    after = alerts.remembered(kept, [moved], at("2026-06-11T05:30:00Z"), is_back=False)
+    after = alerts.remembered(kept, [moved], at("2026-06-11T05:30:00Z"))
     assert after == {moved.key: []}
     assert kinds(after, [moved], "2026-06-11T18:00:00Z") == ["half"]
 

@@ -3,6 +3,9 @@
 import json
 import os
 import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 from incidents_cli.console import StepFailed
 from incidents_cli.local import emulator, sam, up_down
-from incidents_cli.local.local_stack import Stack, StackFolder, load
+from incidents_cli.local.local_stack import Stack, StackFolder, load, write
 
 from tests.support.checkout import free_port
 
@@ -114,3 +117,111 @@ def test_a_folder_that_somebody_else_can_change_is_not_used(
             use(folder)
         assert str(folder.path) in refused.value.detail
         assert "INCIDENTS_HOME" in refused.value.advice
+
+
+WRITES = "for name in names[:{count}]: open(os.path.join(state, name + '.json'), 'w').write('new')"
+EMULATOR = """# ministack
+import os, signal, sys, time
+state, names = sys.argv[1], sys.argv[2:]
+def end(*_):
+    {writes}
+    sys.exit()
+signal.signal(signal.SIGTERM, {handler})
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def emulating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[Stack, StackFolder]]]:
+    """Yield a function that starts a replacement of the emulator, whose state is from an earlier stop."""
+    monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path / "home"))
+    folder = StackFolder()
+    folder.make()
+    processes = []
+
+    def start(code: str) -> tuple[Stack, StackFolder]:
+        for name in emulator._STATE:
+            file = folder.state / f"{name}.json"
+            file.write_text("old")
+            os.utime(file, (1_000_000_000, 1_000_000_000))
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(folder.state), *emulator._STATE], stdout=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        stack = Stack(free_port(), pid=process.pid, ready=True)
+        stack.save(folder)
+        return stack, folder
+
+    yield start
+    for process in processes:
+        with process:
+            process.kill()
+
+
+def emulator_that(*, count: int, handler: str = "end") -> str:
+    return EMULATOR.format(writes=WRITES.format(count=count), handler=handler)
+
+
+def test_a_clean_stop_forgets_the_process(emulating: Callable[[str], tuple[Stack, StackFolder]]) -> None:
+    _, folder = emulating(emulator_that(count=len(emulator._STATE)))
+
+    assert up_down.down(folder)
+
+    stopped = load(folder)
+    assert stopped is not None
+    assert stopped.pid is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        emulator_that(count=0),
+        emulator_that(count=len(emulator._STATE) - 1),
+        emulator_that(count=0, handler="lambda *_: 0"),
+    ],
+    ids=["nothing is written", "a file is not written", "the emulator hangs"],
+)
+def test_a_stop_that_loses_data_says_so_and_the_next_start_says_it_again(
+    emulating: Callable[[str], tuple[Stack, StackFolder]],
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(emulator, "_STOP_SECONDS", 1)
+    stack, folder = emulating(code)
+
+    with pytest.raises(StepFailed, match="did not write its data"):
+        up_down.down(folder)
+
+    assert "is kept" not in capsys.readouterr().err
+    stopped = load(folder)
+    assert stopped is not None
+    assert not emulator.is_alive(stopped)
+    assert stopped.pid == stack.pid, "the next start reports the loss, as after a crash"
+
+
+def test_a_stop_waits_for_no_other_command_and_changes_nothing(
+    emulating: Callable[[str], tuple[Stack, StackFolder]],
+) -> None:
+    stack, folder = emulating(emulator_that(count=0))
+
+    with up_down._alone(folder), pytest.raises(StepFailed, match="of this checkout is running"):
+        up_down.down(folder)
+
+    assert emulator.is_alive(stack)
+    assert load(folder) == stack
+
+
+def test_a_written_file_replaces_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "chart.unfinished").write_text("mine")
+
+    write(tmp_path / "chart.png", b"picture")
+
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "chart.unfinished": "mine", "chart.png": "picture",
+    }  # fmt: skip
+    assert (tmp_path / "chart.png").stat().st_mode & 0o777 == 0o600

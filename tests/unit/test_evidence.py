@@ -93,6 +93,8 @@ def test_an_event_that_is_nested_too_deeply_is_cut(deep: int) -> None:
         ("1e999", "(cut: the number 1e999)"), ("-1e999", "(cut: the number -1e999)"),
         ("0.12345678901234567890123", "(cut: the number 0.12345678901234567890123)"),
         ("1e-400", "(cut: the number 1e-400)"), ("1e" + "9" * 50, f"(cut: the number 1e{'9' * 50})"),
+        ("9" * 5_000, f"(cut: the number {'9' * 100} (cut: 4900 more characters))"),
+        ("-" + "9" * 5_000, f"(cut: the number -{'9' * 99} (cut: 4901 more characters))"),
         ("0." + "1" * 200, f"(cut: the number 0.{'1' * 98} (cut: 102 more characters))"),
     ],
 )  # fmt: skip

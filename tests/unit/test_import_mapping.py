@@ -27,9 +27,9 @@ def checked(row: Row, without_date: ClosedWithoutDate | None = None) -> dict[str
     return {name: value for name, value in CheckedRow(row, given, "").fields.items() if name not in ("source_type",)}
 
 
-def proposed(file: Path, **answers: str) -> mapping.Mapping:
+def proposed(file: Path, given: str | None = None, **answers: str) -> mapping.Mapping:
     """Return the mapping that is proposed for a file, as a second command reads it."""
-    toml, questions, _ = suggesting.suggest(file, answers)
+    toml, questions, _ = suggesting.suggest(file, answers, given)
     assert questions == []
     map_file = file.with_suffix(".toml")
     map_file.write_text(toml, "utf-8")
@@ -52,11 +52,22 @@ def expected(name: str) -> tuple[dict[str, str], list[dict[str, Any]]]:
     return wanted["answers"], wanted["incidents"]
 
 
+def given_values(folder: Path, name: str) -> str | None:
+    """Write the meanings that only a person knows, such as the meaning of a severity 8, and return the file's name."""
+    wanted = json.loads((EXPORTS / f"{name}.expected.json").read_text("utf-8")).get("values", {})
+    tables = [
+        f"[values.{field}]\n" + "".join(f'"{text}" = "{value}"\n' for text, value in meanings.items())
+        for field, meanings in wanted.items()
+    ]
+    return str(written(folder, "".join(tables), "values.toml")) if tables else None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_export_becomes_the_right_incidents_by_its_proposal(tmp_path: Path, name: str) -> None:
     answers, wanted = expected(name)
     file = written(tmp_path, (EXPORTS / f"{name}.csv").read_bytes())
-    assert [shown(row, "last-known") for row in read(file, proposed(file, **answers))] == wanted
+    given = given_values(tmp_path, name)
+    assert [shown(row, "last-known") for row in read(file, proposed(file, given, **answers))] == wanted
 
 
 @pytest.mark.parametrize("preset", mapping.presets())

@@ -377,11 +377,10 @@ def test_each_number_format_is_read_once(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("rows", [1_048_576, 2_000_000, 50_000_000, 999_999_999])
 def test_a_sheet_with_more_rows_than_excel_permits_is_refused(tmp_path: Path, rows: int) -> None:
     file = of_open_document(tmp_path / "a.ods", 1, rows)
-    for read_file in (lambda: next(tables.read_workbook(file, None)), lambda: tables.sheets(file)):
-        with pytest.raises(StepFailed, match="is too large") as refused:
-            read_file()
-        assert "has more than 1,048,575 rows" in refused.value.detail
-        assert "CSV" in refused.value.advice
+    with pytest.raises(StepFailed, match="is too large") as refused:
+        next(tables.read_workbook(file, None))
+    assert "has more than 1,048,575 rows" in refused.value.detail
+    assert "CSV" in refused.value.advice
 
 
 def test_a_sheet_whose_empty_rows_are_repeated_to_its_end_is_read(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ ASKED = {
 class Local:
     """A sign-in with a clock that a test moves."""
 
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
         self.sign_in = SignIn(ORIGIN, KEY, lambda: {"api_id": "a1b2c3"}, json.dumps, lambda: self.now)
 
     def get(self, path: str, cookie: str = "", **asked: str) -> tuple[int, dict[str, str], str]:
@@ -106,6 +106,22 @@ def test_a_ticket_opens_once_within_a_day_and_only_with_the_stack_s_key(local: L
     assert local.get(OPEN + later)[0] == 403
     for wrong in ("", ".", "x", good[:-1], good + "0", "é" * 20):
         assert local.get(OPEN + wrong)[0] == 403
+
+
+def test_a_used_ticket_stays_used_after_a_restart(local: Local) -> None:
+    good = ticket(KEY, local.now)
+    assert local.get(OPEN + good)[0] == 303
+    local.now += 5
+    restarted = Local(local.now)
+    assert restarted.get(OPEN + good)[0] == 403
+    assert restarted.get(OPEN + ticket(KEY, restarted.now))[0] == 303
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", [AUTHORIZE, TOKEN, SIGN_OUT])
+def test_too_many_parameters_are_refused(local: Local, method: str, path: str) -> None:
+    many = "&".join(f"p{n}=x" for n in range(51))
+    assert local.sign_in.answer(method, path, many, local.cookie(), many)[0] == 400
 
 
 def test_a_browser_without_a_ticket_gets_neither_code_nor_form(local: Local) -> None:

@@ -11,6 +11,7 @@
 ``models``     the API's answers
 ``pages``      one page of a list, or all its items
 ``following``  the incidents that change, without end
+``history``    checks the hashes in the history of an incident
 ``errors``     the tree of errors
 """
 
@@ -39,6 +40,7 @@ from .errors import (
 )
 from .fields import Add, BoardFilters, IncidentFilters, IncidentPatch, ListEdit, MetricsWindow, NewIncident, Remove
 from .following import AsyncFollower, Follower
+from .history import history_faults
 from .models import BoardEntry, Change, Deadlines, FieldChange, Finding, FindingSummary, Incident, Metrics
 from .pages import AsyncPage, Listing, Page
 
@@ -48,5 +50,5 @@ __all__ = [
     "Finding", "FindingSummary", "Follower", "GrcError", "Incident", "IncidentFilters", "IncidentPatch", "ListEdit",
     "Listing", "Metrics", "MetricsWindow", "NewIncident", "NotAuthenticated", "NotFound", "NotPermitted", "Page",
     "PreconditionFailed", "RateLimited", "RawResponse", "Remove", "ServerError", "TooLarge", "UnexpectedAnswer",
-    "UnsupportedContent", "Updates", "ValidationError", "__version__",
+    "UnsupportedContent", "Updates", "ValidationError", "__version__", "history_faults",
 ]  # fmt: skip

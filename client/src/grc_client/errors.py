@@ -97,7 +97,7 @@ class Conflict(ApiError):
 
 
 class CursorGone(ApiError):
-    """410: the cursor of ``follow`` belongs to data that was replaced, because the operators restored a backup.
+    """410: the cursor of ``follow`` belongs to earlier data, which the operators have replaced with a backup.
 
     Follow again without the cursor. Store each incident that comes, even if your copy has its version, because the
     restored data uses versions again. Incidents that do not come again no longer exist.

@@ -128,6 +128,8 @@ class Change(Model, frozen=True):
 
     ``dates`` is set only for an incident that a finding created. It names the part of the finding's event from which
     each date was read. If a finding made the change, ``evidence`` is the ``sha256`` of the finding's event.
+
+    ``history_faults`` checks ``hash``. The changes of release 0.1.0 have no hash.
     """
 
     version: int
@@ -137,6 +139,9 @@ class Change(Model, frozen=True):
     changes: dict[str, FieldChange]
     dates: dict[str, str] | None = None
     evidence: str | None = None
+    nonce: str | None = None
+    state_hash: str | None = None
+    hash: str | None = None
 
     @model_validator(mode="before")
     @classmethod

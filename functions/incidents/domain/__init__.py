@@ -8,6 +8,7 @@
 ``event_json``          reads a received event, and marks numbers and names that Python would lose
 ``json_text``           strict reading of JSON, compact writing of JSON
 ``wire_form``           incidents and changes in the API's JSON
+``manifests``           the signed files that prove the history of a tenant
 ``intake_policy``       decides which findings become incidents, by a tenant's settings
 ``evidence``            the event of a finding, as it is stored
 ``summary``             the main facts about a finding, from its event

@@ -23,10 +23,19 @@ class Repeated(dict[str, Any]):
 def loads(text: str) -> Any:
     """Return the value of a JSON text. Raises ValueError or RecursionError if the text is not JSON.
 
-    If Python would round a number, the number becomes a ``Number``, which keeps all digits. An object with a repeated
-    name becomes a ``Repeated``.
+    If Python would round a number, or refuse its digits, the number becomes a ``Number``, which keeps all digits. An
+    object with a repeated name becomes a ``Repeated``.
     """
-    return json.loads(text, parse_float=_number, parse_constant=_no_constant, object_pairs_hook=_object)
+    return json.loads(
+        text, parse_float=_number, parse_int=_integer, parse_constant=_no_constant, object_pairs_hook=_object
+    )
+
+
+def _integer(literal: str) -> float:
+    try:
+        return int(literal)
+    except ValueError:  # Python refuses an integer with thousands of digits
+        return Number(literal)
 
 
 def _number(literal: str) -> float:

@@ -103,6 +103,10 @@ class Change(NamedTuple):
 
     If a finding created the incident, ``dates`` names the part of the event from which each date was read. If a finding
     made the change, ``evidence`` is the SHA-256 of its event, unless the event was only counted.
+
+    ``hash`` covers the change and the hash of the change before it, so the changes form a chain. ``nonce`` makes the
+    hash unpredictable. ``state_hash`` covers the incident's values after the change. Only the first change of a chain
+    has it. Release 0.1.0 stored none of the three. docs/history.md has the format.
     """
 
     version: int
@@ -112,6 +116,9 @@ class Change(NamedTuple):
     changes: dict[str, tuple[Any, Any]]
     dates: Mapping[str, str] | None = None
     evidence: str | None = None
+    nonce: str | None = None
+    state_hash: str | None = None
+    hash: str | None = None
 
 
 FIELDS: tuple[str, ...] = tuple(Incident.__annotations__)
@@ -168,7 +175,7 @@ ID_CHARACTERS = 2048  # an ARN of AWS
 LIST_IDS = 500
 TAGS, TAG_CHARACTERS = 50, 256
 NUMBER_CHARACTERS = 64
-COUNTED_DIGITS = 15  # a given number of the server's own form with more digits does not raise the counter
+COUNTED_DIGITS = 15  # if a caller's incident number has more digits, it does not raise the counter
 IMPACT_MAX, IMPACT_DECIMALS = Decimal(10**15), 4
 MINUTES_MAX = 5_000_000_000  # more than the minutes from the first to the last possible timestamp
 DOCUMENT_BYTES = 128 * 1024  # with this limit, a change with its old and new values stays below DynamoDB's 400 KB

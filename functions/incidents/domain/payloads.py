@@ -55,8 +55,11 @@ def _whole(value: object) -> object:
     """Return 5 for 5.0, which JSON Schema counts as an integer, and any other value unchanged."""
     if not isinstance(value, json_text.Number) or not value.is_integer():
         return value
-    # A float rounds a tiny number to 0, but its literal is exact.
-    return int(value) if value or not Decimal(value.literal) else value
+    # A float rounds a tiny number to 0, but its literal is exact. Decimal refuses an exponent beyond its range.
+    try:
+        return int(value) if value or not Decimal(value.literal) else value
+    except InvalidOperation:
+        return value
 
 
 def _optional_amount(value: object) -> Decimal | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 VALUES = 50  # the most texts of a list in the summary
 CHARACTERS = 2048  # a longer text is cut, and a longer link is left out
-_PLACES = 1000  # the reader visits at most so many values for one name
+_PLACES = 1000  # the most values that the reader visits for one name
 
 # A link must not have a user name, because `https://aws.amazon.com@evil.example/` leads to evil.example.
 _LINK = re.compile(r"https?://[^\s\"'<>\\/?#@]+(?:[/?#][^\s\"'<>\\]*)?", re.IGNORECASE)
@@ -43,8 +43,8 @@ class _Lift(NamedTuple):
     """The place of a value: a path of names below the finding. ``*`` matches every name.
 
     The part of the path before a slash leads to an object. ``when`` must be true for this object. ``worded`` gets this
-    object and the value. It returns the text to show, or None. Names are compared without case, because ASFF writes
-    GuardDuty's names with capitals.
+    object and the value. It returns the text to show, or None. Upper and lower case of names do not matter, because
+    ASFF writes GuardDuty's names with capitals.
     """
 
     path: str
@@ -210,10 +210,11 @@ _WAYS = {
 
 
 def summary_of(event: Any, mapped: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
-    """Return the summary of an event. It has all members even if the event has no value for them.
+    """Return the summary of an event. The summary has all members even if the event has no value for them.
 
-    All texts have a limited length and no control characters. A link begins with ``http://`` or ``https://``. The
-    members of ``mapped`` replace the members of the same name. A tenant's mapping took them from the event.
+    All texts have a limited length and no control characters. A link begins with ``http://`` or ``https://``.
+    ``mapped`` has the members that a tenant's mapping took from the event. They replace the other members of the same
+    name.
     """
     reader = _Reader(_findings(event))
     values = {

@@ -1,13 +1,15 @@
 """Write incidents, changes and pages as compact UTF-8 JSON, the form of the API.
 
-This module also checks the size of an incident in this form.
+This module also checks the size of an incident in this form, and computes the hashes of the history (docs/history.md).
 
 Some fields are not plain JSON values in Python and are written separately: ``financial_impact`` is an exact Decimal,
 and ``model.JSON_TEXTS`` are already JSON texts.
 """
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 from . import model
@@ -24,6 +26,7 @@ _NOT_MEASURED = model.STAMPED | model.DERIVED | {"incident_number", "status", "i
 # this form. Older runtimes escape the envelope to ASCII, and then one control character takes seven bytes.
 PAGE_BYTES = 4_000_000
 _LONGEST = 12  # the most bytes that one character takes in this form: two escaped surrogates
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
 
 
 class JsonPage(NamedTuple):
@@ -57,8 +60,47 @@ def dump_change(change: Change) -> str:
         for field, (before, after) in change.changes.items()
     )
     dates = f',"dates":{dumps(change.dates)}' if change.dates else ""
-    evidence = f',"evidence":{dumps(change.evidence)}' if change.evidence else ""
-    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}{dates}{evidence}}}'
+    texts = "".join(
+        f',"{name}":{dumps(text)}'
+        for name in ("evidence", "nonce", "state_hash", "hash")
+        if (text := getattr(change, name))
+    )
+    return f'{stamps[:-1]},"changes":{{{",".join(pairs)}}}{dates}{texts}}}'
+
+
+def change_hash(tenant_id: str, incident_id: str, change: Change, previous: str | None) -> str:
+    """Return the hash of a change. ``previous`` is the hash of the newest earlier change that has one, or None."""
+    entry = {name: value for name, value in change._asdict().items() if value is not None and name != "hash"}
+    entry["changes"] = {
+        field: {"from": _hashed(before), "to": _hashed(after)} for field, (before, after) in change.changes.items()
+    }
+    return _sha256(entry | {"tenant_id": tenant_id, "incident_id": incident_id, "previous_hash": previous})
+
+
+def state_hash(incident: Mapping[str, Any]) -> str:
+    """Return the hash of an incident's values. Unset fields do not count, so a new field does not change the hash."""
+    return _sha256({
+        field: _hashed(value)
+        for field, value in incident.items()
+        if value is not None and value != [] and field != model.DERIVED_TOLD_AT
+    })  # fmt: skip
+
+
+def _hashed(value: Any) -> Any:
+    """Return a value as it enters a hash. An amount enters as text, because other languages read it as a float."""
+    return dump_amount(value) if isinstance(value, Decimal) else value
+
+
+def _sha256(value: Any) -> str:
+    return sha256(canonical_json(value)).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return a value as canonical JSON. The result is RFC 8785 if names are ASCII, and numbers are whole and small.
+
+    The history has only such names and numbers: an amount and a JSON field enter a hash as text.
+    """
+    return _CANONICAL.encode(value).encode()
 
 
 def dump_value(field: str, value: Any) -> str:

@@ -12,4 +12,5 @@
 ``stream``          records of the table's stream, in order
 ``schedule``        a scheduled run of the metrics
 ``deadline_schedule``  a scheduled run that updates the board of deadlines, and announces deadlines
+``history_schedule``   a scheduled run that seals the histories, or an operator's order to seal one
 """

@@ -1,4 +1,4 @@
-"""Send the events that can never be accepted to the queue of dead letters, each with the reason.
+"""Send events that the service can never accept to the queue of dead letters, each with the reason.
 
 `incidents dlq` reads this queue.
 """

@@ -37,10 +37,15 @@ class Message:
 
     @cached_property
     def received(self) -> Any:
-        """The EventBridge event as it was received. Raises MalformedEvent if the body is not JSON."""
+        """The EventBridge event as it was received.
+
+        Raises MalformedEvent if the body is not JSON, or has about a thousand nested levels.
+        """
         try:
             return event_json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+        except RecursionError as error:
+            raise MalformedEvent("the message is nested too deeply") from error
+        except ValueError as error:
             raise MalformedEvent("the message is not JSON") from error
 
     @cached_property

@@ -42,7 +42,7 @@ VALUES_MAX = 10  # the most values of a parameter; each value of status and app_
 BOARD_INCIDENTS = 100  # the most items of one BatchGetItem
 BOARD_CHARACTERS = 64  # of a regime's id and of an incident's id; a URL with 100 ids stays below the gateway's 10 KB
 LONGEST = {"app_id": APP_CHARACTERS, "regime": BOARD_CHARACTERS, "incident_id": BOARD_CHARACTERS}
-"""The most characters of a value of these parameters. The other parameters take as many as the field."""
+"""The most characters of a value of these parameters. For any other parameter, the limit of its field applies."""
 Q_CHARACTERS = model.TITLE_CHARACTERS
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100
 ORDERS = ("desc", "asc")
@@ -86,7 +86,7 @@ def changes_request(given: Given) -> ChangesRequest:
 
 
 def deadlines_request(given: Given) -> bool:
-    """Return whether the deadlines of an incident are wanted with their history. Raises MalformedRequest."""
+    """Return whether a request asks for the history of an incident's deadlines. Raises MalformedRequest."""
     return bool(_true_or_false(_single(given, DEADLINES), "history"))
 
 
@@ -110,7 +110,7 @@ def board_request(given: Given) -> BoardRequest:
 def updates_request(given: Given) -> UpdatesRequest:
     """Read the parameters of a list of updates. Raises MalformedRequest.
 
-    The list ends some time before now. By now, every write with an earlier ``updated_at`` has ended and has reached
+    The list ends some time before now. Every write with an earlier ``updated_at`` has already ended and has reached
     the index, even if clocks differ.
     """
     single = _single(given, UPDATES)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BODY_BYTES = 6 * DOCUMENT_BYTES  # the largest incident with every character escaped as \uXXXX
-PARAMETERS_MAX = 200  # the total of all parameters of a list, each as often as it may be given
+PARAMETERS_MAX = 200  # all parameters of a list, each as often as a caller may repeat it
 KEY_CHARACTERS = 255
 
 _ENTITY_TAG = re.compile(r'[ \t,]*(W/)?"([!#-~]*)"[ \t]*(?:,|\Z)')  # a tag (RFC 9110 8.8.3) in a list (5.6.1)
@@ -113,7 +113,7 @@ class Request:
         return None if tags is None else _versions(tag for _, tag in tags)
 
     def _entity_tags(self, name: str) -> list[tuple[bool, str]] | None:
-        """Return (is weak, text) of each entity tag in a header, or None without the header, and for ``*``."""
+        """Return (is weak, text) of each entity tag in a header. Return None for ``*`` and for a missing header."""
         header = self._header(name.lower())
         if header is None or header.strip() == "*":
             return None

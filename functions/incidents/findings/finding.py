@@ -160,7 +160,7 @@ def build_finding(
 
 
 Report = Finding | Skipped | MalformedEvent
-"""The result of reading one report: a finding, a skipped report, or the error that refuses this report only."""
+"""The result of reading one report: a finding, a skipped report, or the error of a report that is not usable."""
 
 
 def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> list[Report]:

@@ -1,7 +1,7 @@
 """The account map. It names the tenant of each AWS account, and the tenants for which a producer may escalate alerts.
 
-The map belongs to no tenant. The guard lets a request for the map reach no tenant's items. To reach the items of a
-tenant that the map names, code makes an identity of this tenant, and a repository with this identity.
+The map belongs to no tenant. The guard makes sure that a request for the map reaches no tenant's items. To reach the
+items of a tenant that the map names, code makes an identity of this tenant, and a repository with this identity.
 """
 
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,4 +1,4 @@
-"""Seal a position in a list as a cursor that only the same list accepts, and that tells its bearer nothing.
+"""Seal a position in a list as a cursor. Only the same list accepts the cursor, and the cursor reveals nothing.
 
 A cursor is the Base64 text (URL-safe, without padding) of three parts:
 

@@ -5,6 +5,7 @@ continues after its last entry finds every changed incident. The incidents thems
 their keys, so their states are at least as new as their entries.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -48,7 +49,7 @@ class FeedPage(NamedTuple):
 
 
 class FeedReader:
-    """A reader of the updates that one caller may see: the tenant's or, for an application, its incidents' updates."""
+    """A reader of the updates that one caller may see. An application sees the updates of its own incidents."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity
@@ -81,6 +82,20 @@ class FeedReader:
                     entries[here.incident_id] = (here, int(entry["version"]["N"]))
             caught_up = "LastEvaluatedKey" not in answer
         return self._page(entries, position, caught_up=caught_up)
+
+    def entries(self, start: str, end: str) -> Iterator[Item]:
+        """Yield the index entries of the incidents whose last change is in a window of time, oldest change first.
+
+        An incident that changes during the reads may be yielded twice. Raises Busy, also if the table lacks the index.
+        """
+        position = Position(start, "")
+        while True:
+            answer = self._query(position, end, ENTRIES_READ)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            last = answer["LastEvaluatedKey"]
+            position = Position(last["updated_at"]["S"], last["sk"]["S"])
 
     def _query(self, after: Position, until: str, limit: int) -> Any:
         parameters: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The second wall between tenants: only requests for the items of the tenant being served reach DynamoDB.
+"""The second wall between tenants: every request must be for the items of the tenant that is being served.
 
 The first wall is the repository, which builds every key from the caller's identity. If a repository ever builds a wrong
 key, index or expression, the guard refuses the request before it is sent. The edge, not the repository, tells the guard

@@ -80,7 +80,7 @@ class StaleVersion(Exception):
 
 
 class IncidentRepository:
-    """The incidents that one caller may reach: all of the tenant's or, for an application, only its own incidents."""
+    """The incidents that one caller may reach. A person reaches all of the tenant's, an application its own."""
 
     def __init__(self, identity: Identity, client: "DynamoDBClient", table_name: str) -> None:
         self.identity = identity
@@ -146,7 +146,8 @@ class IncidentRepository:
         """
         self._require_own_tenant(incident)
         first = Change(1, incident["created_at"], incident["created_by"], "created", {}, dates, evidence)
-        item = stored_form.from_incident(incident)
+        first = stored_form.chained(first, incident, None)
+        item = stored_form.from_incident(incident) | stored_form.chain_head(first)
         # A new id never equals an existing id. The conditions are a second safeguard against an overwritten item.
         writes = [
             self._put(new, "attribute_not_exists(pk)")
@@ -168,7 +169,8 @@ class IncidentRepository:
         write.
         """
         self._require_own_tenant(incident)
-        item = stored_form.from_incident(incident)
+        change = stored_form.chained(change, incident, stored)
+        item = stored_form.from_incident(incident) | stored_form.chain_head(change)
         changed, removed = stored_form.difference(stored.item, item)
         place = {name: str(n) for n, name in enumerate((*changed, *removed))}
         expression = "SET " + ", ".join(f"#{place[name]} = :{place[name]}" for name in changed)
@@ -308,7 +310,7 @@ class IncidentRepository:
         self._raise_count(year, count, f" AND ({not_ignored})")
 
     def skip_counts(self, year: int, taken: int) -> None:
-        """Raise the counter of a year past a taken number, and past the taken numbers that follow it without a gap.
+        """Raise the counter of a year past an existing number, and past the numbers that follow it without a gap.
 
         One call skips up to 1 000 numbers. The read is eventually consistent: the next create tries the number anyway.
         """

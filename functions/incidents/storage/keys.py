@@ -22,6 +22,7 @@ so that a role can be limited to the kinds that it needs.
 | alert           | ALERTDUE#<shard>         | <time>#<t>#<incident id>        | announce_deadlines       |
 | marked incident | DEADLINEDUE#<shard>      | <t>#<incident id>               | follow_incidents         |
 | marked day      | METRICDUE#<shard>        | <t>#<kind>#<day>                | follow_incidents         |
+| marked tenant   | SEALDUE#<shard>          | <t>                             | follow_incidents         |
 | account         | ACCOUNTS                 | <AWS account id>                | an operator              |
 | producer        | ACCOUNTS                 | <AWS account id>#<event source> | an operator              |
 
@@ -32,9 +33,10 @@ An incident with deadlines has one head, at most one board row and at most one a
 alert, and one transaction replaces the three items. The time of a board row is the date of the incident's soonest open
 stage. The time of an alert is the time at which the job must check the incident next.
 
-The last five kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
+The last six kinds belong to the system, not to a tenant. ``ACCOUNTS`` is the account map: the tenants of AWS accounts
 and of producers. ``METRICDUE#<shard>`` has marks for the days whose metrics must be computed again.
-``DEADLINEDUE#<shard>`` has marks for the incidents whose deadlines must be computed again.
+``DEADLINEDUE#<shard>`` has marks for the incidents whose deadlines must be computed again. ``SEALDUE#<shard>`` has
+marks for the tenants whose histories must be sealed.
 
 These are the indexes. Each index but the last is sorted by the incident's id, and therefore by the time of creation. An
 incident without the index's attribute is not in the index.
@@ -96,7 +98,8 @@ class MarkKind(NamedTuple):
 
 METRIC_DAYS = MarkKind("METRICDUE", ("kind", "day"))
 DEADLINES = MarkKind("DEADLINEDUE", ("incident_id",))
-MARK_KINDS = (METRIC_DAYS, DEADLINES)
+SEALS = MarkKind("SEALDUE", ())
+MARK_KINDS = (METRIC_DAYS, DEADLINES, SEALS)
 """All kinds of marks, for the guard and for the erasure of a tenant."""
 
 ALERT_SHARDS = 8  # few shards, because each run of the job reads all of them

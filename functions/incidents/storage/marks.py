@@ -57,6 +57,11 @@ def deadlines() -> "Marks":
     return Marks(keys.DEADLINES, dynamodb.client(), dynamodb.table_name())
 
 
+def seals() -> "Marks":
+    """Return the marks of the tenants whose histories must be sealed."""
+    return Marks(keys.SEALS, dynamodb.client(), dynamodb.table_name())
+
+
 class Marks:
     """All marks of one kind, for all tenants."""
 

@@ -4,6 +4,7 @@ Nulls and empty lists are not stored. Attribute values have DynamoDB's own notat
 converts only the few types of an incident, which takes a fraction of the time of boto3's general serializer.
 """
 
+import os
 from base64 import b64decode
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,6 +18,13 @@ if TYPE_CHECKING:  # only the intake and the list of findings need the module
 
 Attribute = dict[str, Any]
 Item = dict[str, Any]
+
+CHAIN_HEAD = "chain_head"
+"""The name of the attribute with the version and the hash of the newest change that has a hash: ``3:<hash>``.
+
+The attribute is not a field of the API. A release that does not know it leaves it as it is.
+"""
+_CHAINED = ("nonce", "state_hash", "hash")
 
 
 class Stored(NamedTuple):
@@ -67,7 +75,7 @@ def from_incident(incident: Incident) -> Item:
 
 
 def to_incident(item: Item) -> Stored:
-    """Return the incident in an item of any schema version. Unknown attributes are only in the item."""
+    """Return the incident in an item of any schema version. The incident lacks attributes that are not known."""
     current = upcasting.upcast(item)
     incident = model.unset_fields()
     if app_id := current.get("app_id"):
@@ -105,6 +113,7 @@ def from_change(incident: Incident, change: Change) -> Item:
         key(keys.change(incident["tenant_id"], incident["id"], change.version))
         | dates
         | evidence
+        | {name: {"S": text} for name in _CHAINED if (text := getattr(change, name))}
         | {
             "version": {"N": str(change.version)},
             "at": {"S": change.at},
@@ -132,7 +141,29 @@ def to_change(item: Item) -> Change:
         },
         dates={name: place["S"] for name, place in item["dates"]["M"].items()} if "dates" in item else None,
         evidence=item["evidence"]["S"] if "evidence" in item else None,
+        **{name: item[name]["S"] for name in _CHAINED if name in item},
     )
+
+
+def chained(change: Change, incident: Incident, before: Stored | None) -> Change:
+    """Return a change with its place in the incident's chain of hashes. ``before`` is None for a create.
+
+    The change continues the chain if the change before it has a hash. It begins a chain if an older release made the
+    change before it. It also begins a chain if the incident was converted from an older schema, because the conversion
+    is not in the trail.
+    """
+    version, _, head = before.item.get(CHAIN_HEAD, {}).get("S", "").partition(":") if before else ("", "", "")
+    is_converted = before and before.item.get("schema_version") != {"N": str(incident["schema_version"])}
+    begins = version != str(change.version - 1) or is_converted
+    nonce = os.urandom(16).hex()  # without it, somebody could guess the content of a change from its hash
+    linked = change._replace(nonce=nonce, state_hash=wire_form.state_hash(incident) if begins else None)
+    own = wire_form.change_hash(incident["tenant_id"], incident["id"], linked, head or None)
+    return linked._replace(hash=own)
+
+
+def chain_head(change: Change) -> Item:
+    """Return the attribute of an incident's item that names the newest hash of the incident's chain."""
+    return {CHAIN_HEAD: {"S": f"{change.version}:{change.hash}"}}
 
 
 def from_evidence(tenant_id: str, incident_id: str, evidence: "Evidence") -> Item:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
@@ -153,6 +153,17 @@ def require_own(descriptor: int, file: Path) -> None:
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_nlink != 1:
         raise PermissionError(errno.EPERM, "the file must be a regular file of this user with one name", str(file))
+
+
+def require_regular(file: Path) -> None:
+    """Raise StepFailed if a file that the user names is a folder, a pipe or a device. A read of a pipe may never end.
+
+    The caller reports a missing file.
+    """
+    with suppress(OSError):
+        if not stat.S_ISREG(file.stat().st_mode):
+            advice = "Name a regular file. If the content comes from another command, write it into a file first."
+            raise StepFailed(f"{file} is not a regular file.", "", advice)
 
 
 @contextmanager

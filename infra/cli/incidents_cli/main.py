@@ -26,6 +26,8 @@ from .operate.dead_letters import dead_letters
 from .operate.deadlines import deadlines
 from .operate.deployment import account_map
 from .operate.explain import explain
+from .operate.history.audit import audit
+from .operate.history.commands import history
 from .operate.importing.command import import_
 from .operate.incident_follow import follow
 from .operate.incident_list import list_
@@ -42,7 +44,9 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts, name="account")
 cli.add_typer(dead_letters, name="dlq")
+cli.add_typer(audit, name="audit")
 cli.add_typer(deadlines, name="deadlines")
+cli.add_typer(history, name="history")
 cli.add_typer(intake, name="intake")
 cli.add_typer(metrics, name="metrics")
 cli.add_typer(tenant, name="tenant")

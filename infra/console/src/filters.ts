@@ -2,8 +2,6 @@
 import type { ListFilter } from "./api";
 import { day, visible, words } from "./texts";
 
-export const SEVERITIES = ["critical", "high", "medium", "low", "informational"] as const;
-export const STATUSES = ["new", "investigating", "contained", "recovering", "review", "closed", "dismissed"] as const;
 export const PAGE = 50;
 
 /** The filters that take values, and how the page calls them. */

@@ -1,7 +1,10 @@
 // The trail of an incident as a timeline: who changed what, from which value to which.
+import { useEffect } from "preact/hooks";
 import type { Api, Change } from "./api";
+import { Save } from "./csv";
 import { useLoad } from "./load";
 import { Pending, Prose, Severity, Stale, Text, Time } from "./parts";
+import { changeAt } from "./place";
 import { dollars, duration, moment, utc, words } from "./texts";
 
 const PAGES = 10;
@@ -24,18 +27,29 @@ export async function readTrail(api: Api, id: string, signal: AbortSignal): Prom
   return { changes, complete: false };
 }
 
-export function History({ of: trail }: { of: ReturnType<typeof useLoad<Trail>> }) {
+export function History({ of: trail, id, number, change: linked }: { of: ReturnType<typeof useLoad<Trail>>; id: string; number: string; change: string }) {
+  useEffect(() => {
+    if (trail.value) document.getElementById(`change-${linked}`)?.scrollIntoView({ block: "center" });
+  }, [trail.value === null, linked]);
   if (!trail.value) return <section class="card"><h2>History</h2><Pending of={trail} what="the history" /></section>;
   const { changes, complete } = trail.value;
   return (
     <section class="card">
-      <h2>History <span class="muted">· {changes.length === 1 ? "1 change" : `${changes.length} changes`}, newest first</span></h2>
+      <h2>History <span class="muted">· {changes.length === 1 ? "1 change" : `${changes.length} changes`}, newest first</span> <Save name={`history ${number}`} rows={() => [
+        ["version", "at", "by", "action", "field", "from", "to"],
+        ...changes.flatMap(({ version, at, by, action, changes: fields }) => {
+          const begin = [version, at, by, action];
+          const entries = Object.entries(fields);
+          return entries.length === 0 ? [begin] : entries.map(([field, { from, to }]) => [...begin, field, plain(from), plain(to)]);
+        }),
+      ]} /></h2>
       <Stale of={trail} />
       {!complete && <p class="small">These are the first {changes.length} changes. `GET .../changes` has the rest.</p>}
       <ol class="timeline">
         {[...changes].reverse().map((change) => (
-          <li key={change.version}>
-            <p><strong><Text of={change.by} /></strong> <span class="muted"><Time at={change.at} /></span></p>
+          <li key={change.version} id={`change-${change.version}`} class={String(change.version) === linked ? "linked" : ""}>
+            <p><strong><Text of={change.by} /></strong> <span class="muted"><Time at={change.at} /></span>{" "}
+              <a class="small" href={changeAt(id, change.version)} aria-label={`Link to change ${change.version}`}>#{change.version}</a></p>
             <Fields of={change} />
           </li>
         ))}
@@ -105,6 +119,9 @@ const Value = ({ name, of }: { name: string; of: unknown }) => {
   return <b><Text of={shown(name, of)} /></b>;
 };
 
+/** Return a value as a cell of a file. */
+const plain = (value: unknown): string | number | null =>
+  value === null || value === undefined ? null : typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
 const isUnset = (value: unknown): boolean => value === null || value === undefined;
 const isMoment = (name: string, value: unknown): value is string => name.endsWith("_at") && typeof value === "string";
 const asList = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : isUnset(value) ? [] : [String(value)]);

@@ -1,17 +1,20 @@
 // One incident: its fields by purpose, and its history.
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { Moves, Removal, Take } from "./act";
 import type { Api, Incident } from "./api";
 import { Card, ids } from "./card";
-import { STATUSES } from "./filters";
+import { STATUSES } from "./bounds";
+import { DeadlinesCard } from "./deadlines";
+import { kept } from "./draft";
 import { Findings } from "./findings";
 import { History, readTrail, type Trail } from "./history";
 import { type Loaded, useLoad, useNow } from "./load";
 import { Copyable, CopyLink, Pending, Prose, say, Severity, Stale, Text, Time, useHeading } from "./parts";
-import { go, HOME, incidentAt } from "./place";
+import { editAt, go, HOME, incidentAt } from "./place";
 import { dollars, duration, minutesBetween, visible, words } from "./texts";
 
-export function IncidentView({ api, id, listHash }: { api: Api; id: string; listHash: string }) {
+export function IncidentView({ api, id, change, listHash }: { api: Api; id: string; change: string; listHash: string }) {
   const loaded = useLoad(id, api.session, (signal) => api.incident(id, signal));
   const trail = useLoad(id, api.session, (signal) => readTrail(api, id, signal));
   const one = loaded.value;
@@ -19,7 +22,7 @@ export function IncidentView({ api, id, listHash }: { api: Api; id: string; list
     <main id="main">
       <p class="crumbs"><a href={listHash || HOME}>List</a> <span aria-hidden="true">›</span> {one
         ? <Copyable text={one.incident_number} label="incident number" /> : "Incident"} <CopyLink /></p>
-      {one ? <Details api={api} of={one} loaded={loaded} trail={trail} /> : (
+      {one ? <Details api={api} of={one} change={change} loaded={loaded} trail={trail} /> : (
         <><h1 class="hidden">Incident</h1><Pending of={loaded} what="the incident" /></>
       )}
     </main>
@@ -49,9 +52,16 @@ export function ByNumber({ api, number }: { api: Api; number: string }) {
 }
 
 function Details(
-  { api, of: one, loaded, trail }: { api: Api; of: Incident; loaded: Loaded<Incident>; trail: Loaded<Trail> },
+  { api, of: one, change, loaded, trail }: { api: Api; of: Incident; change: string; loaded: Loaded<Incident>; trail: Loaded<Trail> },
 ) {
   const alerts = ids(one.triggered_by_alert_ids, "alert");
+  const writes = api.session.person.writes && !one.is_deleted;
+  const draft = writes ? kept(`${one.id} edit`) : null;
+  const again = () => {
+    loaded.again();
+    trail.again();
+  };
+  const edit = (part: string): string => (writes ? editAt(one.id, part) : "");
   const found = one.created_by.startsWith("system:");
   const heading = useHeading(`${one.incident_number} ${visible(one.title)}`);
   useEffect(() => {
@@ -63,29 +73,37 @@ function Details(
       <header class="title">
         <h1 ref={heading} tabIndex={-1}><Text of={one.title} /></h1>
         <Severity of={one.severity} />
+        {writes && <span class="controls"><Take api={api} of={one} done={again} /> <a class="button" href={editAt(one.id)}>Edit</a></span>}
       </header>
+      {draft && <p class="note">You have unsaved changes of this incident. <a href={editAt(one.id)}>Continue</a></p>}
       {one.is_deleted && <p class="note">Deleted {one.deleted_at && <Time at={one.deleted_at} />} by <Text of={one.deleted_by ?? ""} />.</p>}
       <Life of={one} />
+      {writes && <Moves api={api} of={one} done={again} />}
       <Stale of={loaded} />
       <div class="columns">
         <div>
-          <What of={one} trail={trail.value} />
+          <What of={one} trail={trail.value} edit={edit("what")} />
           {found && <Findings key={one.id} api={api} id={one.id} alerts={alerts} />}
-          <When of={one} />
-          <History of={trail} />
-          <FollowUp of={one} />
+          <When of={one} edit={edit("when")} />
+          <History of={trail} id={one.id} number={one.incident_number} change={change} />
+          <FollowUp of={one} edit={edit("follow-up")} />
         </div>
         <div>
-          <Reporting of={one} />
+          {(one.reportable_to.length > 0 || one.regulatory_reports) && <DeadlinesCard api={api} of={one} writes={writes} done={again} />}
+          <Reporting of={one} edit={edit("reporting")} />
           {!found && <Card title="Findings" rows={[["Alerts", alerts]]} />}
-          <People of={one} />
-          <Impact of={one} />
+          <People of={one} edit={edit("people")} />
+          <Impact of={one} edit={edit("impact")} />
           <Identity of={one} />
+          {api.session.person.writes && <Removal key={String(one.is_deleted)} api={api} of={one} done={again} />}
         </div>
       </div>
     </>
   );
 }
+
+/** An incident, and the address of the form for one of its parts. Without a form, the address is empty. */
+interface Part { of: Incident; edit: string }
 
 /** The statuses as a line. A dismissed incident has only its end. */
 function Life({ of: one }: { of: Incident }) {
@@ -120,8 +138,8 @@ function severity(one: Incident, trail: Trail | null): ComponentChildren {
   );
 }
 
-const What = ({ of: one, trail }: { of: Incident; trail: Trail | null }) => (
-  <Card title="What happened" rows={[
+const What = ({ of: one, trail, edit }: Part & { trail: Trail | null }) => (
+  <Card title="What happened" edit={edit} rows={[
     ["Severity", severity(one, trail)],
     ["Root cause", one.root_cause === null ? null : <Prose text={one.root_cause} />],
     ["Category", one.category === null ? null : <Text of={words(one.category)} />],
@@ -135,7 +153,7 @@ const What = ({ of: one, trail }: { of: Incident; trail: Trail | null }) => (
   </Card>
 );
 
-function When({ of: one }: { of: Incident }) {
+function When({ of: one, edit }: Part) {
   const now = useNow();
   const after = (minutes: number | null, what: string): ComponentChildren =>
     minutes === null ? null : <span class="muted"> · {duration(minutes)} {what}</span>;
@@ -145,7 +163,7 @@ function When({ of: one }: { of: Incident }) {
     value === null ? null : <><Time at={value} />{remark}</>;
   const over = one.status === "closed" || one.status === "dismissed";
   return (
-    <Card title="When" rows={[
+    <Card title="When" edit={edit} rows={[
       ["Began", at(one.occurred_at)],
       ["Detected", at(one.detected_at, after(one.mttd_minutes, one.occurred_at ? "after it began" : "to detect, as imported"))],
       ["Created", at(one.created_at, after(created > 0 ? created : null, "after detection"))],
@@ -157,16 +175,16 @@ function When({ of: one }: { of: Incident }) {
   );
 }
 
-const Reporting = ({ of: one }: { of: Incident }) => (
-  <Card title="Reporting" rows={[
+const Reporting = ({ of: one, edit }: Part) => (
+  <Card title="Reporting" edit={edit} rows={[
     ["Reportable to", plain(one.reportable_to)],
     ["Regulators told", one.reported_to_regulators_at && <Time at={one.reported_to_regulators_at} />],
     ["Customers told", one.customer_notified_at && <Time at={one.customer_notified_at} />],
   ]} />
 );
 
-const People = ({ of: one }: { of: Incident }) => (
-  <Card title="People" rows={[
+const People = ({ of: one, edit }: Part) => (
+  <Card title="People" edit={edit} rows={[
     ["Owner", one.owner_id === null ? <span class="muted">nobody</span> : text(one.owner_id)],
     ["Commanders", plain(one.commander_ids)],
     ["Created by", <><Text of={one.created_by} /><br /><span class="muted"><Time at={one.created_at} /></span></>],
@@ -174,15 +192,15 @@ const People = ({ of: one }: { of: Incident }) => (
   ]} />
 );
 
-const Impact = ({ of: one }: { of: Incident }) => (
-  <Card title="Impact" rows={[
+const Impact = ({ of: one, edit }: Part) => (
+  <Card title="Impact" edit={edit} rows={[
     ["Financial impact", one.financial_impact === null ? null : dollars(one.financial_impact)],
     ["Realized risks", ids(one.realized_risk_ids, "risk")],
   ]} />
 );
 
-const FollowUp = ({ of: one }: { of: Incident }) => (
-  <Card title="Follow-up" rows={[
+const FollowUp = ({ of: one, edit }: Part) => (
+  <Card title="Follow-up" edit={edit} rows={[
     ["Corrective actions", ids(one.corrective_action_ids, "action")],
     ["Investigations", ids(one.consolidated_investigation_ids, "investigation")],
     ["Lessons learned", one.lessons_learned === null || one.lessons_learned === undefined ? null : <Lessons of={one.lessons_learned} />],

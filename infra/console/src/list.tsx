@@ -1,7 +1,11 @@
 // The list of incidents: filters, rows and paging. Its complete state is the address.
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Api, Incident } from "./api";
-import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, SEVERITIES, STATUSES, toggled, withoutFilters, withoutValue, withValue } from "./filters";
+import type { Api, BoardEntry, Incident } from "./api";
+import { SEVERITIES, STATUSES } from "./bounds";
+import { byDetection, changed, edgeOf, filtersOn, forApi, further, isDate, NAMES, type Named, PAGE, toggled, withoutFilters, withoutValue, withValue } from "./filters";
+import { Save } from "./csv";
+import { regimeName, urgency } from "./deadlines";
 import { useLoad, useNow } from "./load";
 import { CopyLink, Menu, Pending, say, Severity, Stale, Text, useHeading } from "./parts";
 import { go, incidentAt, listAt } from "./place";
@@ -81,7 +85,7 @@ export function List({ api, query }: { api: Api; query: URLSearchParams }) {
       <h1 class="hidden" ref={heading} tabIndex={-1}>Incidents</h1>
       <Filters query={query} items={page?.items ?? []} />
       <Stale of={loaded} />
-      {page ? <Rows page={page} items={items} number={number} query={query} loading={loaded.loading} /> : (
+      {page ? <Rows api={api} page={page} items={items} number={number} query={query} loading={loaded.loading} /> : (
         <Pending of={loaded} what="incidents"><Clear query={query} /></Pending>
       )}
     </main>
@@ -261,10 +265,19 @@ function Fields({ query, items, names, hint, close }: {
   );
 }
 
-function Rows({ page, items, number, query, loading }: {
-  page: Page; items: Incident[]; number: number; query: URLSearchParams; loading: boolean;
+/** Return the board's entries of incidents, by id. Only incidents that name a regime can be on the board. */
+function useDeadlines(api: Api, items: Incident[]): Map<string, BoardEntry> {
+  const ids = items.filter((one) => one.reportable_to.length > 0).map((one) => one.id);
+  const loaded = useLoad(ids.join(), api.session, async (signal) => ids.length === 0 ? []
+    : (await api.board(new URLSearchParams(ids.map((id) => ["incident_id", id])), signal)).items);
+  return new Map((loaded.value ?? []).map((entry) => [entry.incident_id, entry]));
+}
+
+function Rows({ api, page, items, number, query, loading }: {
+  api: Api; page: Page; items: Incident[]; number: number; query: URLSearchParams; loading: boolean;
 }) {
   const now = useNow();
+  const deadlines = useDeadlines(api, items);
   if (items.length === 0) return <None page={page} query={query} />;
   return (
     <>
@@ -272,17 +285,26 @@ function Rows({ page, items, number, query, loading }: {
         <caption class="hidden">Incidents. The keys j and k move between them, and Enter opens one.</caption>
         <thead role="rowgroup">
           <tr role="row">
-            {["Severity", "Incident", "Status", "Owner"].map((name) => (
+            {["Severity", "Incident", "Status", "Owner", "Next deadline"].map((name) => (
               <th key={name} role="columnheader" scope="col">{name}</th>
             ))}
             <th role="columnheader" scope="col">Age <span class="muted">since detection</span></th>
           </tr>
         </thead>
         <tbody role="rowgroup">
-          {items.map((one) => <Row key={one.id} of={one} now={now} />)}
+          {items.map((one) => <Row key={one.id} of={one} now={now} deadlines={deadlines.get(one.id)} />)}
         </tbody>
       </table>
-      <Paging page={page} shown={items.length} number={number} query={query} />
+      <Paging page={page} shown={items.length} number={number} query={query}>
+        <Save name="incidents" rows={() => [
+          ["number", "title", "severity", "status", "owner", "category", "began", "detected", "created", "closed", "next deadline", "regime"],
+          ...items.map((one) => {
+            const next = deadlines.get(one.id)?.stages[0];
+            return [one.incident_number, one.title, one.severity, one.status, one.owner_id, one.category, one.occurred_at, one.detected_at,
+              one.created_at, one.closed_at, next && (next.due_at ?? urgency(next, now)[0]), next?.regime];
+          }),
+        ]} />
+      </Paging>
     </>
   );
 }
@@ -294,13 +316,15 @@ function age(one: Incident, now: number): string {
   return duration(minutesBetween(began(one), now));
 }
 
-function Row({ of: one, now }: { of: Incident; now: number }) {
+function Row({ of: one, now, deadlines }: { of: Incident; now: number; deadlines: BoardEntry | undefined }) {
   const facts = [
     one.category && words(one.category),
     one.affected_asset_ids.length > 0 && counted(one.affected_asset_ids.length, "asset"),
     one.source !== "edm" && one.source,
   ].filter((fact) => typeof fact === "string");
   const since = began(one);
+  const soonest = deadlines?.stages[0];
+  const next = soonest && urgency(soonest, now);
   const over = one.status === "closed" || one.status === "dismissed";
   return (
     <tr role="row" class={over || one.is_deleted ? "over" : ""}>
@@ -315,6 +339,7 @@ function Row({ of: one, now }: { of: Incident; now: number }) {
       </td>
       <td role="cell" data-label="Status">{one.status}</td>
       <td role="cell" data-label="Owner">{one.owner_id ? <Text of={one.owner_id} /> : <span class="muted">nobody</span>}</td>
+      <td role="cell" data-label="Deadline">{next && <><span class={`due ${next[1]}`}>{next[0]}</span> <div class="facts"><Text of={regimeName(soonest?.regime ?? "")} /></div></>}</td>
       <td role="cell" data-label="Age" class={over ? "age muted" : "age"}>
         <time dateTime={since} title={`since ${utc(since)}`}>{age(one, now)}</time>
         {minutesBetween(since, one.created_at) >= 1440 && <div class="facts">created {shortDay(one.created_at, now)}</div>}
@@ -363,7 +388,9 @@ function forward(query: URLSearchParams, page: Page, number: number): void {
   turn(query, number + 1, page.next);
 }
 
-function Paging({ page, shown, number, query }: { page: Page; shown: number; number: number; query: URLSearchParams }) {
+function Paging({ page, shown, number, query, children }: {
+  page: Page; shown: number; number: number; query: URLSearchParams; children: ComponentChildren;
+}) {
   const cursor = query.get("cursor");
   const previous = cursor ? before.get(cursor) : undefined;
   const sorts = byDetection(query);
@@ -383,6 +410,7 @@ function Paging({ page, shown, number, query }: { page: Page; shown: number; num
         {more ? ", more on the next page" : sorts && page.stopped ? "" : ", no more"}
         {sorts && page.stopped && `. Only ${counted(page.items.length, "match", "matches")} were read and sorted. Add a filter to see the others`}
       </span>
+      {children}
       <span class="muted keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>/</kbd> searches, <kbd>?</kbd> shows all keys</span>
     </nav>
   );

@@ -1,14 +1,17 @@
 // The console: reads its configuration, signs in, and shows the view that the address names.
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import "uplot/dist/uPlot.min.css";
 import "./console.css";
 import { Api } from "./api";
+import { Board } from "./board";
+import { discardAll, unsaved } from "./draft";
+import { EditView, NewView } from "./edit";
+import { Ask } from "./form";
 import { ByNumber, IncidentView } from "./incident";
 import { List } from "./list";
 import { MetricsView } from "./metrics";
 import { Text } from "./parts";
-import { go, HOME, read, useHash } from "./place";
+import { editAt, go, HOME, incidentAt, NEW, read, useHash } from "./place";
 import { type Config, passOn, Session } from "./sign_in";
 import { ZONE } from "./texts";
 
@@ -32,13 +35,17 @@ function App({ api, session }: { api: Api; session: Session }) {
       <Head session={session} view={place.view} listHash={listHash.current} onHelp={() => setHelp(true)} />
       {session.state === "ended" && <Ended session={session} />}
       {place.view === "list" && <List api={api} query={place.query} />}
-      {place.view === "incident" && <IncidentView key={place.id} api={api} id={place.id} listHash={listHash.current} />}
+      {place.view === "incident" && <IncidentView key={place.id} api={api} id={place.id} change={place.change} listHash={listHash.current} />}
+      {place.view === "edit" && <EditView key={place.id} api={api} id={place.id} part={place.part} />}
+      {place.view === "new" && <NewView api={api} listHash={listHash.current} />}
       {place.view === "number" && <ByNumber key={place.number} api={api} number={place.number} />}
+      {place.view === "board" && <Board api={api} query={place.query} />}
       {place.view === "metrics" && <MetricsView api={api} query={place.query} />}
       {place.view === "unknown" && (
         <main id="main"><div class="state"><h1 tabIndex={-1}>There is no such page</h1><p>The address is incomplete, or of another version.</p>
           <div class="actions"><a class="button" href={HOME}>Open incidents</a></div></div></main>
       )}
+      <p class="printed small">{location.href}<br />{session.person.name} of {session.person.tenant}. Times in {ZONE.replaceAll("_", " ")}.</p>
       <p id="said" class="hidden" role="status" />
       {help && <Help keys={keys} setKeys={setKeys} close={() => setHelp(false)} />}
     </>
@@ -47,14 +54,21 @@ function App({ api, session }: { api: Api; session: Session }) {
 
 function Head({ session, view, listHash, onHelp }: { session: Session; view: string; listHash: string; onHelp: () => void }) {
   const { name, tenant, app } = session.person;
-  const list = view !== "metrics" && view !== "unknown";
+  const list = ["list", "incident", "edit", "number"].includes(view);
+  const [asks, setAsks] = useState(false);
+  const drafts = unsaved();
   return (
     <header class="top">
       <a class="brand" href={HOME} title="All open incidents">Incidents</a>
       <nav aria-label="Views">
         <a href={listHash} class={list ? "on" : ""} aria-current={view === "list" ? "page" : undefined}>List</a>
+        <a href="#/deadlines" class={view === "board" ? "on" : ""} aria-current={view === "board" ? "page" : undefined}>Deadlines</a>
         <a href="#/metrics" class={view === "metrics" ? "on" : ""} aria-current={view === "metrics" ? "page" : undefined}>Metrics</a>
+        {session.person.writes && <a href={NEW} class={view === "new" ? "on" : ""} aria-current={view === "new" ? "page" : undefined}>New</a>}
       </nav>
+      {drafts.length > 0 && <p class="unsaved">Unsaved: {drafts.map(([name, { base }]) => (
+        <a key={name} href={!base ? NEW : name.endsWith(" edit") ? editAt(base.id) : incidentAt(base.id)}>{base ? <Text of={base.incident_number} /> : "a new incident"}</a>
+      ))}</p>}
       <p class="who">
         {tenant && <span><Text of={tenant} /></span>}
         {app && <span>application <Text of={app} /></span>}
@@ -63,8 +77,12 @@ function Head({ session, view, listHash, onHelp }: { session: Session; view: str
       </p>
       <div class="session">
         <button type="button" class="quiet" onClick={onHelp}>Keys</button>
-        <button type="button" class="quiet" onClick={() => session.signOut()}>Sign out</button>
+        <button type="button" class="quiet" onClick={() => (drafts.length > 0 ? setAsks(true) : session.signOut())}>Sign out</button>
       </div>
+      {asks && <Ask title="Sign out, and lose what is not saved?" yes="Sign out" no="Stay" close={() => setAsks(false)} act={() => {
+        discardAll();
+        session.signOut();
+      }}><p>What you typed is only in the memory of this page.</p></Ask>}
     </header>
   );
 }
@@ -169,8 +187,13 @@ async function start(root: HTMLElement): Promise<void> {
     await session.leave();
     if (!session.failure) return;
   }
-  render(<App api={new Api(session)} session={session} />, root);
+  render(<App api={new Api(session, location.pathname.replace(/\/console\/?$/, ""))} session={session} />, root);
 }
+
+/** Before the page is left, the browser asks if something is not saved. */
+addEventListener("beforeunload", (event) => {
+  if (unsaved().length > 0) event.preventDefault();
+});
 
 const root = document.getElementById("console");
 if (root) void start(root);

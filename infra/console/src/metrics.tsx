@@ -2,8 +2,9 @@
 import { useEffect } from "preact/hooks";
 import type { Api, Durations, Metrics } from "./api";
 import { Chart, type Point } from "./chart";
+import { type Cell, Save } from "./csv";
 import { type Loaded, useLoad } from "./load";
-import { Menu, Pending, say, Stale, Text, Time, useHeading } from "./parts";
+import { CopyLink, Menu, Pending, say, Stale, Text, Time, useHeading } from "./parts";
 import { go, listAt, metricsAt } from "./place";
 import { counted, duration, utcDay, words } from "./texts";
 
@@ -46,6 +47,7 @@ export function MetricsView({ api, query }: { api: Api; query: URLSearchParams }
       <header class="title">
         <h1 ref={heading} tabIndex={-1}>How long incidents take</h1>
         <Controls query={query} />
+        {loaded.value && <span class="controls"><CopyLink to={fixed(loaded.value, query)} /><Save name={`metrics ${loaded.value.from} ${loaded.value.to}`} rows={() => table(loaded.value)} /></span>}
       </header>
       {loaded.value ? <Figures of={loaded.value} loaded={loaded} query={query} /> : (
         <Pending of={loaded} what="the metrics"><button type="button" onClick={() => go("#/metrics?")}>Show the last 30 days</button></Pending>
@@ -132,6 +134,30 @@ function Figures({ of: metrics, loaded, query }: { of: Metrics; loaded: Loaded<M
       <Counted of={metrics} />
     </>
   );
+}
+
+/** Return the address of the metrics of these very days, so that a link shows the same window tomorrow. */
+function fixed({ from, to }: Metrics, query: URLSearchParams): string {
+  const days = new URLSearchParams(query);
+  days.set("from", from);
+  days.set("to", to);
+  return metricsAt(days);
+}
+
+/** Return all figures of the page as rows. Times are in minutes. */
+function table(metrics: Metrics | null): Cell[][] {
+  if (!metrics) return [];
+  const rows: Cell[][] = [["figure", "of", "from", "to", "incidents", "imported", "mean", "median", "p90", "p95"]];
+  const add = (of: string, from: string, to: string, durations: Pick<Metrics, (typeof KINDS)[number]["name"]>) => KINDS.forEach(({ name, title }) => {
+    const { n, imported, mean, p50, p90, p95 } = durations[name];
+    rows.push([title, of, from, to, n, imported, mean, p50, p90, p95]);
+  });
+  const { from, to } = metrics;
+  add("all", from, to, metrics);
+  for (const span of metrics.trend) add("span", span.from, span.to, span);
+  for (const group of metrics.groups) add(group.group ?? "none", from, to, group);
+  if (metrics.other) add("all others", from, to, metrics.other);
+  return rows;
 }
 
 type KindOf = (typeof KINDS)[number];

@@ -677,6 +677,12 @@ export interface components {
             };
             /** @description For a change that a finding made: the `sha256` of its event. */
             evidence?: string;
+            /** @description Random bytes that `hash` covers. */
+            nonce?: string;
+            /** @description The hash of the incident's values after this change. It begins a chain of hashes. */
+            state_hash?: string;
+            /** @description The hash of this change and of the change before it. Release 0.1.0 stored no hashes. */
+            hash?: string;
         };
         /** Page of Changes */
         ChangePage: {

@@ -38,10 +38,10 @@ export function Copyable({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** A button that copies the address of what the page shows. */
-export function CopyLink() {
+/** A button that copies the address of what the page shows, or another address of the page. */
+export function CopyLink({ to }: { to?: string }) {
   const [copied, copy] = useCopy("link");
-  return <button type="button" class="quiet" onClick={() => copy(location.href)}>{copied ? "Copied" : "Copy link"}</button>;
+  return <button type="button" class="quiet" onClick={() => copy(to === undefined ? location.href : new URL(to, location.href).href)}>{copied ? "Copied" : "Copy link"}</button>;
 }
 
 /** A text of any length. Only the beginning of a long one is shown at first. */
@@ -115,6 +115,8 @@ const ADVICE: Record<ApiError["kind"], [title: string, advice: string]> = {
   limited: ["Too many requests", "The page tries again by itself in a few seconds."],
   busy: ["The service is busy", "The page tries again by itself in a few seconds."],
   refused: ["The service refused this view", "The address names a filter or value that the service does not take."],
+  stale: ["The incident changed meanwhile", "Load it again."],
+  stopped: ["Stopped", "Try again."],
   broken: ["Something went wrong", "Try again. If it happens again, send the request id to your operators."],
 };
 

@@ -21,6 +21,10 @@ export interface Person {
   name: string;
   tenant: string;
   app: string;
+  /** The subject, by which the service names the person in the trail. */
+  subject: string;
+  /** Whether the token permits changes. */
+  writes: boolean;
 }
 
 /** Somebody must sign in again before this request can be sent. */
@@ -36,6 +40,8 @@ const SECONDS_BEFORE_EXPIRY = 30;
 
 export const address = (): string => location.origin + location.pathname;
 
+const NOBODY: Person = { name: "", tenant: "", app: "", subject: "", writes: false };
+
 const isLoopback = (url: string): boolean => {
   const { protocol, hostname } = new URL(url);
   return protocol === "http:" && (hostname === "127.0.0.1" || hostname === "localhost" || hostname === "[::1]");
@@ -47,7 +53,7 @@ export class Session {
   #expires = 0;
   #renewing: Promise<void> | null = null;
   #listeners = new Set<() => void>();
-  person: Person = { name: "", tenant: "", app: "" };
+  person: Person = NOBODY;
   state: "signed out" | "signed in" | "ended" = "signed out";
   /** The issuer's or the library's words when the last sign-in failed. */
   failure = "";
@@ -134,7 +140,12 @@ export class Session {
     const checked = oauth.validateAuthResponse(this.#server, client, answer, state);
     const response = await oauth.authorizationCodeGrantRequest(
       this.#server, client, oauth.None(), checked, address(), verifier, this.#options);
-    this.#take(await oauth.processAuthorizationCodeResponse(this.#server, client, response));
+    const tokens = await oauth.processAuthorizationCodeResponse(this.#server, client, response);
+    const [before, now] = [this.person, personOf(tokens.access_token, this.config)];
+    // What the page shows, and what somebody typed into it, belongs to one person of one tenant.
+    if (this.state === "ended" && (["subject", "tenant", "app"] as const).some((name) => before[name] !== now[name]))
+      throw new SignInFailed(`This page belongs to ${before.name} of ${before.tenant}. Sign in as this person, or load the page again.`);
+    this.#take(tokens);
     this.#become("signed in");
   }
 
@@ -251,12 +262,15 @@ function personOf(token: string, config: Config): Person {
     const bytes = Uint8Array.from(atob(part), (one) => one.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     const names = ["name", "email", "preferred_username", "sub"].map((name) => claim(claims, name));
+    const scopes = claims[config.claims.scopes.find((name) => name in claims) ?? ""];
     return {
       name: names.find(Boolean) ?? "",
       tenant: claim(claims, config.claims.tenant),
       app: claim(claims, config.claims.app),
+      subject: claim(claims, "sub"),
+      writes: (Array.isArray(scopes) ? scopes : String(scopes).split(" ")).includes("incidents:write"),
     };
   } catch {
-    return { name: "", tenant: "", app: "" }; // the token is not a JWT
+    return NOBODY; // the token is not a JWT
   }
 }

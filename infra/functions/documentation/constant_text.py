@@ -1,6 +1,6 @@
 """A constant text with its response headers, such as a page. Every answer is complete, compressed, or a 304.
 
-The functions in infra/functions/documentation and infra/functions/console both have this file: there it is a link.
+The functions in infra/functions/documentation and infra/functions/console share this file. The console's is a link.
 """
 
 import gzip

@@ -8,6 +8,7 @@ Only the functions that show deadlines or store board entries import this packag
 ``rules``                   the regimes of a tenant: the release's rules, the tenant's own rules, and the switches
 ``calendars``               working days
 ``arithmetic``              one due date: a term from an anchor, in a zone, with a calendar
+``starts``                  the beginnings of terms: facts, or the assumptions of a projection
 ``clocks``                  the states of the stages of one report
 ``assessment``              the deadlines of an incident, in the API's answer
 ``alerts``                  the times at which to announce that a report is due soon or was missed

@@ -13,6 +13,10 @@ not_classified   an incident is not classified 20 hours after awareness (DORA)
 For each date, the head stores the kinds that are done. If a kind is done, all earlier kinds are done, too. When the job
 sees a date for the first time, several of its thresholds may already be past. Then the job announces only the last of
 these thresholds. If the date itself has been past for more than seven days by then, the job announces nothing.
+
+A date is paused while its report is submitted in time, and while its incident is deleted or dismissed. A paused date
+has no alerts, but the head keeps it. When the pause ends, the job announces only the last of the past thresholds. It
+does so even if the date has been past for more than seven days, because the job did not see the date too late.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +24,8 @@ from typing import NamedTuple
 
 from .. import timestamps
 
+PAUSED = "paused"
+"""The mark of a paused date among its done kinds in ``Kept``."""
 APPROACHING = ("half", "four_fifths", "hour_before", "anchor_missing", "not_classified")
 """The kinds that a tenant's settings can choose."""
 MISSED = "missed"
@@ -37,7 +43,8 @@ class Threshold(NamedTuple):
 class Watched(NamedTuple):
     """A date of a stage with its thresholds, in the order of their times.
 
-    ``date`` is the due date or, if ``is_due`` is false, the date that the rule would give.
+    ``date`` is the due date or, if ``is_due`` is false, the date that the rule would give. A paused date has
+    thresholds, but no alerts.
     """
 
     regime: str
@@ -45,6 +52,7 @@ class Watched(NamedTuple):
     date: str
     is_due: bool
     thresholds: Sequence[Threshold]
+    is_paused: bool = False
 
     @property
     def key(self) -> str:
@@ -67,7 +75,7 @@ class Alert(NamedTuple):
 
 
 Kept = Mapping[str, Sequence[str]]
-"""The kinds of alerts that are done, by the key of the date."""
+"""The kinds of alerts that are done, by the key of the date. A paused date also has PAUSED."""
 
 
 def of_due_date(begin: str, due_at: str, late_from: int, wanted: Sequence[str], *, is_open: bool) -> list[Threshold]:
@@ -97,20 +105,21 @@ def of_missing_awareness(base: str, date: str) -> Threshold:
     return Threshold("anchor_missing", first + (last - first) // 2)
 
 
-def remembered(kept: Kept, watched: Sequence[Watched], now: int, *, is_back: bool) -> dict[str, list[str]]:
+def remembered(kept: Kept, watched: Sequence[Watched], now: int) -> dict[str, list[str]]:
     """Return the done kinds of the watched dates, as they are before the announcements of this run.
 
-    ``is_back`` is true if the incident was off the board before. Then the job treats each date as seen for the first
-    time. ``now`` is in milliseconds since 1970.
+    ``now`` is in milliseconds since 1970.
     """
     after = {}
     for date in watched:
         past = [threshold.kind for threshold in date.thresholds if threshold.at <= now]
         done = _and_earlier(date, kept.get(date.key, ()))
-        if date.key not in kept or is_back:
+        if date.key not in kept:
             is_too_old = now - timestamps.to_milliseconds(date.date) > _TOO_OLD
             done |= {*(past if is_too_old else past[:-1])}
-        after[date.key] = [threshold.kind for threshold in date.thresholds if threshold.kind in done]
+        elif PAUSED in kept[date.key]:
+            done |= {*past[:-1]}
+        after[date.key] = _in_order(date, done)
     return after
 
 
@@ -130,7 +139,7 @@ def with_done(kept: Kept, alerts: Sequence[Alert]) -> dict[str, list[str]]:
     after = {key: [*kinds] for key, kinds in kept.items()}
     for watched, threshold in alerts:
         done = {*after.get(watched.key, ()), threshold.kind}
-        after[watched.key] = [each.kind for each in watched.thresholds if each.kind in done]
+        after[watched.key] = _in_order(watched, done)
     return after
 
 
@@ -141,10 +150,16 @@ def _and_earlier(watched: Watched, done: Sequence[str]) -> set[str]:
     return {*order[:last]}
 
 
+def _in_order(watched: Watched, done: set[str]) -> list[str]:
+    """Return the done kinds of a date in the order of their times, in the form of ``Kept``."""
+    kinds = [threshold.kind for threshold in watched.thresholds if threshold.kind in done]
+    return [*kinds, PAUSED] if watched.is_paused else kinds
+
+
 def _waiting(kept: Kept, watched: Sequence[Watched]) -> list[Alert]:
     return [
         Alert(date, threshold)
         for date in watched
         for threshold in date.thresholds
-        if threshold.kind not in kept.get(date.key, ())
+        if not date.is_paused and threshold.kind not in kept.get(date.key, ())
     ]

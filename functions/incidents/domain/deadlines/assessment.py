@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from . import calendars, clocks, rules
 from .arithmetic import DORA_EXEMPT, Place
-from .clocks import Report, Setting, StageClock, Submission
+from .clocks import Setting, StageClock
 from .rules import Regimes, Rule, Settings
+from .starts import Report, Submission
 
 _NO_TIME, _MINUTE = timedelta(), timedelta(minutes=1)
 NO_ADVICE = "This is not legal advice. Check each date against the act."

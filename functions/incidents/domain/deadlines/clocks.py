@@ -21,26 +21,10 @@ from ..timestamps import LAST_YEAR
 from . import arithmetic, rules, wording
 from .arithmetic import Due, Place
 from .rules import Rule
+from .starts import Report, Starts, Submission, TermStart, both
 
 _SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
-AWARE, DETECTED = "aware", "detected"
 WARN_HOURS = 4  # the warning comes this long before the cap of an initial report without a classification
-
-
-class Submission(NamedTuple):
-    """The first and the last submission of a stage. ``reference`` is the recipient's name for the submission."""
-
-    first: datetime
-    last: datetime
-    reference: str | None
-
-
-class Report(NamedTuple):
-    """The known facts of one regime's report. ``detected_at`` is a field of the incident."""
-
-    anchors: Mapping[str, datetime]
-    submissions: Mapping[str, Submission]
-    detected_at: datetime | None
 
 
 class Setting(NamedTuple):
@@ -58,21 +42,13 @@ class Setting(NamedTuple):
     off: frozenset[str] = frozenset()
 
 
-class _Start(NamedTuple):
-    """The beginning of a term. ``assumption`` is the assumption of a projection in words, or None for a fact."""
-
-    name: str
-    at: datetime
-    assumption: str | None = None
-
-
 class _Outcome(NamedTuple):
     """The result of one reading of a term: a due date, a projection, or the names of the missing facts."""
 
     term: Rule
-    start: _Start | None = None
+    start: TermStart | None = None
     due: Due | None = None
-    cap: _Start | None = None
+    cap: TermStart | None = None
     anchor_missing: str | None = None
     waits_for: str | None = None
     setting_missing: str | None = None
@@ -136,14 +112,15 @@ class _Stage:
         self._regime, self._stage, self._report = regime, stage, report
         self._place, self._setting, self._before, self._now = setting.place, setting, done, now
         self._submission = report.submissions.get(stage["id"])
+        self._starts = Starts(regime, stage, report, done, setting.place.zone, setting.off, now)
 
     def clock(self) -> StageClock:
         if self._stage["due"] is None:
             return self._without_term()
-        if not self._applies(self._stage["due"]["from"]):
+        if not self._starts.applies(self._stage["due"]["from"]):
             return self._not_applicable()
         main, *others = (self._outcome(term) for term in self._terms())
-        others = [other for other in others if self._applies(other.term["from"])]
+        others = [other for other in others if self._starts.applies(other.term["from"])]
         outcomes = [main, *(other for other in others if self._is_confirmed(other.term))]
         national = _sorted(dated for other in others for dated in self._unconfirmed(other))
         # A5: the earliest known date decides. Another reading's anchor may be known while the rule's own is unknown.
@@ -187,78 +164,27 @@ class _Stage:
         return self._setting.takes_unconfirmed or term.get("source_kind", rules.CONFIRMED[0]) in rules.CONFIRMED
 
     def _outcome(self, term: Rule) -> _Outcome:
-        start = self._start(term["from"])
+        start = self._starts.start_of(term["from"])
         is_chained = term["from"].startswith("stage:")
         missing = term["from"] if not is_chained and (start is None or start.assumption) else None
         waits_for = term["from"] if is_chained and (start is None or start.assumption) else None
         zone_missing = "zone" if arithmetic.needs_zone(term) and not self._setting.has_zone else None
         outcome = _Outcome(term, start, None, None, missing, waits_for, zone_missing)
-        if start is None or zone_missing or not self._is_in_force(start):
+        if start is None or zone_missing or not self._starts.is_in_force(start):
             return outcome
         cap = None
         if "cap" in term:
-            cap = self._start(term["cap"]["from"])
+            cap = self._starts.start_of(term["cap"]["from"])
             if cap is None or cap.assumption:
                 outcome = outcome._replace(anchor_missing=missing or term["cap"]["from"])
                 assumed = cap.assumption if cap else f"{term['cap']['from']} leaves enough time"
                 term = term if cap else {name: value for name, value in term.items() if name != "cap"}
-                start = start._replace(assumption=_both(start.assumption, assumed))
+                start = start._replace(assumption=both(start.assumption, assumed))
         try:
             due = arithmetic.due(term, start.at, self._place, cap.at if cap else None)
         except OverflowError:  # the anchor is in the year 9998, and the term ends later
             return outcome
         return outcome._replace(start=start, due=due, cap=cap)
-
-    def _start(self, name: str) -> _Start | None:
-        """Return the beginning of a term: a fact or an assumption. Return None if neither is known."""
-        if not name.startswith("stage:"):
-            if (at := self._report.anchors.get(name)) is not None:
-                return _Start(name, at)
-            if name == DETECTED and self._report.detected_at is not None:
-                return _Start(name, self._report.detected_at)
-            if name == AWARE and (detected := self._start(DETECTED)) is not None:
-                return _Start(name, detected.at, "aware is when the incident was detected")
-            return None
-        stage, latest = name.split(":")[1], name.endswith(":latest")
-        if (sent := self._report.submissions.get(stage)) is not None:
-            return _Start(name, sent.last if latest else sent.first)
-        previous = self._before.get(stage)
-        if previous is None or previous.next_at is None:
-            return None
-        remarks = " and ".join(self._remarks(previous))
-        assumed = f"{stage} is submitted when it is due" + (f" ({remarks})" if remarks else "")
-        return _Start(name, previous.next_at, _both(previous.assumption, assumed))
-
-    def _remarks(self, previous: StageClock) -> Iterator[str]:
-        """Yield the reasons, in words, to doubt that a previous stage is submitted when it is due."""
-        if is_off := previous.stage["id"] in self._setting.off:
-            yield "it is off"
-        if previous.state == "overdue" and not is_off:
-            yield "it is overdue"
-        elif previous.next_at is not None and previous.next_at < self._now:
-            yield "its date has passed"
-
-    def _applies(self, name: str) -> bool:
-        """Return whether the stage is in force on the local date of its anchor, if the anchor is known (A12)."""
-        if name.startswith("stage:"):
-            previous = self._before.get(name.split(":")[1])
-            if previous is not None and previous.state == "not_applicable":
-                return False
-        starts = (self._start(self._regime.get("dated_by", name)), self._start(name))
-        start = next((start for start in starts if start and not start.assumption), None)
-        return start is None or self._is_in_force_on(start)
-
-    def _is_in_force(self, start: _Start) -> bool:
-        """Return whether the stage is in force on the local date of an anchor.
-
-        If ``dated_by`` names another anchor, the date of the other anchor decides. But if only ``start`` is a fact, the
-        date of ``start`` decides.
-        """
-        dated = self._start(self._regime.get("dated_by", start.name))
-        return self._is_in_force_on(dated if dated and (start.assumption or not dated.assumption) else start)
-
-    def _is_in_force_on(self, start: _Start) -> bool:
-        return rules.is_in_force(self._stage, start.at.astimezone(self._place.zone).date())
 
     def _not_applicable(self) -> StageClock:
         stage = self._stage
@@ -268,8 +194,8 @@ class _Stage:
 
     def _without_term(self) -> StageClock:
         """Return the clock of a stage without a fixed term, such as "without undue delay"."""
-        start = self._start(self._stage["anchor"])
-        if not self._applies(self._stage["anchor"]):
+        start = self._starts.start_of(self._stage["anchor"])
+        if not self._starts.applies(self._stage["anchor"]):
             return self._not_applicable()
         words = self._stage.get("qualitative", "no fixed term")
         clock = StageClock(self._stage, "no_fixed_term", anchor=self._stage["anchor"], submission=self._submission)
@@ -376,7 +302,7 @@ class _Stage:
     def _warn_at(self) -> datetime | None:
         """Return the time of the warning that a capped report is not classified: four hours before the cap."""
         cap = self._stage["due"].get("cap")
-        start = self._start(cap["from"]) if cap else None
+        start = self._starts.start_of(cap["from"]) if cap else None
         if cap is None or start is None or start.assumption:
             return None
         warn_at = start.at + timedelta(hours=cap["n"] - WARN_HOURS)
@@ -399,13 +325,6 @@ class _Stage:
 
 def _sorted(dates: Iterable[_Dated]) -> list[_Dated]:
     return sorted(dates, key=lambda dated: dated.at)
-
-
-def _both(first: str | None, second: str | None) -> str | None:
-    """Return the text of two assumptions. Equal assumptions appear once."""
-    if first is None or second is None or second in first.split(", and "):
-        return first or second
-    return f"{first}, and {second}"
 
 
 def utc(text: str) -> datetime:

@@ -23,7 +23,7 @@ All other anchors are decisions or later events.
 """
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CAP_MS = clocks.WARN_HOURS * 3_600_000
-_LATE = "submitted_late"
+_IN_TIME, _LATE = "submitted", "submitted_late"
 
 NamedSince = Callable[[], Mapping[str, str]]
 """A function that returns the time at which ``reportable_to`` named each regime, by the id of the regime."""
@@ -40,6 +40,11 @@ class Plan(NamedTuple):
     soonest: str | None
     watched: Sequence[Watched]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the incident needs no head."""
+        return self.entry is None and not self.watched
+
 
 def is_off(incident: Mapping[str, Any]) -> bool:
     """Return whether an incident is deleted or dismissed, so that it has no place on the board and no alerts.
@@ -50,9 +55,10 @@ def is_off(incident: Mapping[str, Any]) -> bool:
 
 
 def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since: NamedSince) -> Plan:
-    """Return the facts to store about an incident that is not off. ``now`` is in milliseconds since 1970.
+    """Return the facts to store about an incident. ``now`` is in milliseconds since 1970.
 
-    The function calls ``named_since`` only if the awareness and the detection are missing.
+    An incident that is off has no entry, and all its dates are paused. The function calls ``named_since`` only if the
+    awareness and the detection are missing.
     """
     facts, at = assessment.known(incident), _EPOCH + timedelta(milliseconds=now)
     regimes = Regimes(settings)
@@ -69,6 +75,8 @@ def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since:
     watched = [date for each in stages if (date := each.watched(settings.alerts)) is not None]
     if "anchor_missing" in settings.alerts and (unaware := [each for each in stages if each.is_unaware]):
         watched += _without_awareness(unaware, facts, settings, at, named_since)
+    if is_off(incident):
+        return Plan(None, None, [date._replace(is_paused=True) for date in watched])
     if not opened:
         return Plan(None, None, watched)
     ordered = board_entry.in_order(opened)
@@ -129,12 +137,12 @@ class _Stage(NamedTuple):
     def watched(self, wanted: Sequence[str]) -> Watched | None:
         """Return the date of the stage with its thresholds, or None if the stage has no date to watch."""
         stage, state = self.stage, self.stage["state"]
-        if stage["due_at"] is not None and state in ("running", "overdue", _LATE):
+        if stage["due_at"] is not None and state in ("running", "overdue", _IN_TIME, _LATE):
             late_from = board_entry.late_from(stage["due_at"], ends_day=self.ends_day)
             thresholds = alerts.of_due_date(
                 stage["anchor_at"], stage["due_at"], late_from, wanted, is_open=state != _LATE
             )
-            return Watched(self.regime, stage["stage"], stage["due_at"], True, thresholds)
+            return Watched(self.regime, stage["stage"], stage["due_at"], True, thresholds, state == _IN_TIME)
         if stage["warn_at"] is not None and state == "pending_anchor" and "not_classified" in wanted:
             warn_at = timestamps.to_milliseconds(stage["warn_at"])
             cap = timestamps.from_milliseconds(warn_at + _CAP_MS)

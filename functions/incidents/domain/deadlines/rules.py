@@ -228,6 +228,7 @@ def check_own(own: Sequence[Any]) -> None:
         )
 
 
+@cache
 def _released_names() -> frozenset[str]:
     """Return the ids and the aliases of this release's regimes, in lower case."""
     return frozenset(name.casefold() for regime in released()["regimes"] for name in (regime["id"], *regime["aliases"]))

@@ -6,11 +6,11 @@ from typing import Any
 from incidents.domain.deadlines import rules
 
 _UNITS = {"minute": "min", "hour": "h", "day": "days", "month": "months", "business_day": "working days"}
-HEAD = "| regime, names | stage: term | what was read |\n|---|---|---|"
+HEAD = "| regime, names | stage: term | source of the rule |\n|---|---|---|"
 
 
 def table() -> str:
-    """Return the table. A row has a regime with its stages. ``off`` marks a stage without a due date by default."""
+    """Return the table. A row has a regime with its stages. ``off`` marks a stage that is off by default."""
     rows = [HEAD]
     for regime in rules.released()["regimes"]:
         names = ", ".join(f"`{name}`" for name in regime["aliases"])
@@ -26,12 +26,12 @@ def table() -> str:
 def _term(stage: Mapping[str, Any]) -> str:
     term = stage["due"]
     if term is None:
-        return f"{stage.get('qualitative', 'no fixed term')} after {_anchor(stage['anchor'])}"
+        return f'"{stage.get("qualitative", "no fixed term")}" (anchor: {_anchor(stage["anchor"])})'
     if term["unit"] == "day_after_year_end":
         return f"{term['n']} days after the end of the year of {_anchor(term['from'])}"
     unit = _UNITS[term["unit"]]
     unit = unit.removesuffix("s") if term["n"] == 1 else unit
-    cap = f", at most {term['cap']['n']} h after {term['cap']['from']}" if "cap" in term else ""
+    cap = f", at most {term['cap']['n']} h after {_anchor(term['cap']['from'])}" if "cap" in term else ""
     return f"{term['n']} {unit} after {_anchor(term['from'])}{cap}"
 
 
@@ -41,7 +41,8 @@ def _where(stage: Mapping[str, Any]) -> str:
 
 
 def _anchor(name: str) -> str:
-    return f"`{name.removeprefix('stage:').removesuffix(':latest')}`" if ":" in name else name
+    stage = name.removeprefix("stage:").removesuffix(":latest")
+    return f"`{name}`" if stage == name else f"the submission of `{stage}`"
 
 
 def _kind(regime: Mapping[str, Any], stage: Mapping[str, Any]) -> str:

@@ -120,9 +120,12 @@ def _trim_botocore(data: Path, services: set[str]) -> None:
         partition["services"] = {name: service for name, service in partition["services"].items() if name in prefixes}
     _replace(endpoints, json.dumps(known, separators=(",", ":")).encode())
     for rules in data.rglob("endpoint-rule-set-1.json.gz"):
-        rules.unlink()
+        if rules.parents[1].name != "s3":  # only S3's rules are needed: they put the bucket's name into the URL
+            rules.unlink()
     for described in data.rglob("service-2.json.gz"):
         model = _without_documentation(json.loads(gzip.decompress(described.read_bytes())))
+        for parameter in model.get("clientContextParams", {}).values():
+            parameter["documentation"] = ""  # botocore reads this member
         _replace(described, gzip.compress(json.dumps(model, separators=(",", ":")).encode(), mtime=0))
 
 

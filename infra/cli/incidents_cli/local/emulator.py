@@ -26,6 +26,8 @@ TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--wit
 
 GUARD = Path(__file__).with_name("ministack_guard.py")
 _START_SECONDS, _STOP_SECONDS, _ANSWER_SECONDS = 60, 20, 10
+_STATE = ("cloudformation", "dynamodb", "lambda", "secretsmanager", "sqs")
+"""The emulator's services whose files hold the stack and its data. A clean stop writes each of the files again."""
 
 
 def install() -> str:
@@ -183,17 +185,28 @@ def must_answer(stack: Stack) -> None:
 
 
 def stop(stack: Stack, folder: StackFolder) -> Stack:
-    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save and return the stopped stack."""
+    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save and return the stopped stack.
+
+    If the emulator of a ready stack did not write its state, the returned stack keeps its process id, as after a crash.
+    Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user.
+    """
+    is_saved = True
     if stack.pid is not None and is_alive(stack):
+        began = time.time() - 1  # a file's time can be a little older than the clock
         _kill(stack.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
+        is_saved = not stack.ready or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
     shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
-    stopped = replace(stack, pid=None, ready=False)
+    stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
     stopped.save(folder)
     return stopped
+
+
+def _is_newer(file: Path, began: float) -> bool:
+    return file.exists() and file.stat().st_mtime >= began
 
 
 def _kill(pid: int, number: signal.Signals, *, group: bool = False) -> None:

@@ -20,6 +20,7 @@ SERVICE = {
     "Resources/ScheduleMetrics/Properties/Events/Schedule/Properties/ScheduleExpression": "rate(1 minute)",
     "Resources/ComputeMetrics/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
     "Resources/ListIncidentUpdates/Properties/Environment/Variables/FEED_SETTLE_SECONDS": "20",
+    "Resources/SealHistory/Properties/Environment/Variables/MARK_SETTLE_SECONDS": "2",
 }
 EVENTING = {
     "Resources/Queue/Properties/VisibilityTimeout": 6,
@@ -28,6 +29,7 @@ EVENTING = {
 # References to the alias of a function. In a deployment without versions, these references must name the function.
 ALIASES = {
     "Outputs/ScheduleMetricsFunction/Value/Ref": "ScheduleMetrics",
+    "Outputs/SealHistoryFunction/Value/Ref": "SealHistory",
     "Resources/MarkMetricDaysStream/Properties/FunctionName/Ref": "FollowIncidents",
 }
 
@@ -38,19 +40,21 @@ def write(folder: Path, *, versions: bool) -> Path:
     With ``versions``, the functions have versions and aliases, as on AWS. A deployment with versions is slower, because
     the emulator copies the package into each version and keeps all versions.
     """
-    service, eventing, observability = (
-        _read(folder / name / "template.yaml") for name in ("", "Eventing", "Observability")
+    service, eventing, observability, history = (
+        _read(folder / name / "template.yaml") for name in ("", "Eventing", "Observability", "History")
     )
     _set(service, SERVICE)
     _set(eventing, EVENTING)
     _leave_out_leading_keys(service)
     _leave_out_bus_policy(service)
-    _leave_out_tls(eventing)
+    _leave_out_denials(eventing, "AWS::SQS::QueuePolicy")
+    _leave_out_denials(history, "AWS::S3::BucketPolicy")
+    _leave_out_denials(history, "AWS::KMS::Key", "KeyPolicy")
     _leave_out_metric_math(observability)
     if not versions:
         _leave_out_versions(service)
     _pack_once(service, folder)
-    for name, template in (("Eventing", eventing), ("Observability", observability)):
+    for name, template in (("Eventing", eventing), ("Observability", observability), ("History", history)):
         _write(folder / name / FILE, template)
         _set(service, {f"Resources/{name}/Properties/Location": f"{name}/{FILE}"})
     return _write(folder / FILE, service)
@@ -78,18 +82,21 @@ def _leave_out_bus_policy(template: dict[str, Any]) -> None:
         del template["Resources"][name]
 
 
-def _leave_out_tls(template: dict[str, Any]) -> None:
-    """Remove the statements that refuse requests without TLS, because the emulator is reached over HTTP."""
-    policies = _of_type(template, "AWS::SQS::QueuePolicy")
+def _leave_out_denials(template: dict[str, Any], kind: str, document: str = "PolicyDocument") -> None:
+    """Remove the denials from the policies of a kind of resource.
+
+    Some denials refuse requests without TLS, but the emulator is reached over HTTP. Others allow only the role of one
+    function, but the emulator compares the name of the role's session.
+    """
     changed = 0
-    for name, policy in policies.items():
-        document = policy["Properties"]["PolicyDocument"]
-        kept = [statement for statement in document["Statement"] if statement["Effect"] != "Deny"]
-        changed += len(document["Statement"]) - len(kept)
-        document["Statement"] = kept
+    for name, resource in _of_type(template, kind).items():
+        policy = resource["Properties"][document]
+        kept = [statement for statement in policy["Statement"] if statement["Effect"] != "Deny"]
+        changed += len(policy["Statement"]) - len(kept)
+        policy["Statement"] = kept
         if not kept:
             del template["Resources"][name]
-    _demand(changed, "a statement about TLS of a queue")
+    _demand(changed, f"a denial in {kind}")
 
 
 def _leave_out_metric_math(template: dict[str, Any]) -> None:

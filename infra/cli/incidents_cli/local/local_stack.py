@@ -7,9 +7,10 @@ import secrets
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..console import StepFailed, command, open_private
+from ..console import StepFailed, command
 from .sign_in import AUDIENCE
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Stack:
     event_bus_name: str = ""
     queue_url: str = ""
     dead_letters_url: str = ""
+    history_bucket: str = ""
     functions: dict[str, str] | None = None
     claims: dict[str, str] | None = None  # the template's parameters that name the claims of tokens
 
@@ -186,6 +188,7 @@ class Stack:
             event_bus_name=outputs["EventBusName"],
             queue_url=outputs["QueueUrl"],
             dead_letters_url=outputs["DeadLettersUrl"],
+            history_bucket=outputs.get("HistoryBucket", ""),
             functions={
                 operation_name(part["LogicalResourceId"]): part["PhysicalResourceId"]
                 for part in parts
@@ -200,10 +203,15 @@ class Stack:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file atomically, readable by its owner only."""
-    unfinished = path.with_suffix(".unfinished")
-    with open_private(unfinished, "wb") as file:
-        file.write(content)
-    unfinished.replace(path)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
 
 
 def operation_name(logical_id: str) -> str:

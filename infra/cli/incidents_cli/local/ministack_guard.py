@@ -1,12 +1,12 @@
-"""Runs the emulator behind a guard, so that only holders of the stack's access key reach its control plane.
+"""Run the emulator behind a guard. Nobody reaches the emulator's control plane without the stack's access key.
 
 Without the guard, the emulator gives every access key the rights of the account's root, does not check signatures in
 headers, and lets pages of every origin read its answers. The emulator runs functions as processes of the developer. So
 anybody who reaches the control plane could run code as the developer.
 
-The emulator's own interpreter runs this file as a script. So the file imports only the standard library, and the
-emulator and the sign-in when it starts. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the
-port, and LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+The emulator's own interpreter runs this file as a script. So at its top, the file imports only the standard library.
+When it starts, it also imports the emulator and the sign-in. The variable AWS_ACCESS_KEY_ID holds the stack's key.
+GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
 """
 
 import asyncio
@@ -113,8 +113,8 @@ class Guard:
     async def _pass_complete(self, scope: Scope, receive: Any, send: Any) -> None:
         """Pass on a request without a key when its body is complete. Send an API's answer when the answer is complete.
 
-        So neither a slow sender nor a slow reader occupies one of the calls that may run. A request is dropped if its
-        client goes before the body is complete, or while the request waits.
+        So neither a slow sender nor a slow reader occupies one of the calls that may run. If a client closes the
+        connection before its body is complete, or while its request waits, the guard drops the request.
         """
         path = scope["path"]
         is_for_api = bool(_API.match(path))
@@ -229,7 +229,7 @@ def _credentials(scope: Scope) -> list[str]:
 
 
 def _credential(authorization: str) -> str:
-    """Return the id of the access key in an authorization of AWS, or "" if it does not name exactly one."""
+    """Return the id of the access key in an authorization of AWS, or "" unless it names exactly one key."""
     scheme, _, parameters = authorization.partition(" ")
     named = [part for part in parameters.replace(",", " ").split(" ") if part.startswith("Credential=")]
     if scheme not in _SCHEMES or len(named) != 1:
@@ -367,7 +367,7 @@ def main() -> None:
     def reap() -> None:
         """Stop the idle workers, except one of each function, if there are too many workers.
 
-        The most allowed workers are one for each function, plus twice the number of calls that may run.
+        The limit is one worker for each function, plus twice the number of calls that may run.
         """
         workers = [len(of_function) for of_function in list(runtime._workers.values())]
         if sum(workers) > len(workers) + 2 * limit:

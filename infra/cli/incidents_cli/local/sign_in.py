@@ -38,6 +38,7 @@ _SUBJECT = re.compile(r"[!-~]{1,255}")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _MOST_GRANTS = 1000
+_MOST_FIELDS = 50
 
 Answer = tuple[int, dict[str, str], str]
 """The status, the headers and the body of an answer."""
@@ -125,6 +126,7 @@ class SignIn:
         self._origin, self._key, self._record, self._sign, self._clock = origin, key, record, sign, clock
         self._issuer = f"{origin}/token-issuer"
         self._cookie = f"incidents-sign-in-{origin.rpartition(':')[2]}"  # ports share their cookies
+        self._started = clock()
         self._used: dict[str, float] = {}
         self._browsers: dict[str, _Browser] = {}
         self._codes: dict[str, _Code] = {}
@@ -166,6 +168,8 @@ class SignIn:
         expires = said.partition("-")[0]
         if not hmac.compare_digest(signature.encode(), _signature(self._key, said).encode()) or int(expires) < now:
             return self._needs_ticket("This address has expired or is incomplete.")
+        if int(expires) - _TICKET_SECONDS < int(self._started):  # a restart forgets which tickets were used
+            return self._needs_ticket("This address is older than the last start of the stack.")
         if said in self._used:
             return self._needs_ticket("This address was already used. It opens the console once.")
         self._used[said] = int(expires)
@@ -314,7 +318,11 @@ def _base64(content: bytes) -> str:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True, max_num_fields=50)
+    """Return the parameters of a request. Raises _Refused for too many parameters."""
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise _Refused("invalid_request", f"A request may have at most {_MOST_FIELDS} parameters.") from None
 
 
 def _single(text: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ AccountMapOf = Callable[[Stack], "AccountMap"]
 
 SAMPLE_ACCOUNT = "111122223333"
 _FINDINGS_SECONDS = 60
+HISTORY_LOCK = {"HistoryRetentionMode": "GOVERNANCE", "HistoryRetentionDays": "1"}
 TENANT = "acme"  # the tenant of the samples and of the token that `up` prints
 
 
@@ -88,24 +89,32 @@ def left_behind(folder: StackFolder) -> str:
 
 
 def down(folder: StackFolder) -> bool:
-    """Stop this checkout's stack and keep its data. Return whether the stack was running."""
+    """Stop this checkout's stack and keep its data. Return whether the stack was running.
+
+    Raises StepFailed if the emulator did not write its data, or if another command starts or stops the stack.
+    """
     stack = load(folder)
     if stack is None or not emulator.is_alive(stack):
         return False
-    with step("Stopping the emulator", "Stopped the emulator; its data is kept"):
-        emulator.stop(stack, folder)
+    with _alone(folder), step("Stopping the emulator", "Stopped the emulator; its data is kept"):
+        if emulator.stop(stack, folder).pid is not None:
+            raise StepFailed(
+                "The emulator stopped, but did not write its data. All writes since its last clean stop are lost.",
+                f"  It had 20 seconds to write {folder.state}.",
+                f"Check the free space of the disk. The emulator's output is in {folder.logs / 'emulator.log'}.",
+            )
     return True
 
 
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
     """Return all template parameters for a deployment to the emulator. ``target`` has the parameters of the build."""
-    local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer}
+    local = {"DeletionProtection": "false", "TakeSimulatedEvents": "true", "JwtIssuer": stack.issuer, **HISTORY_LOCK}
     console = {
         "ConsoleClientId": sign_in.CLIENT,
         "ConsoleAuthorizeUrl": stack.endpoint_url + sign_in.AUTHORIZE,
         "ConsoleTokenUrl": stack.endpoint_url + sign_in.TOKEN,
         "ConsoleSignOutUrl": stack.endpoint_url + sign_in.SIGN_OUT,
-        "ConsoleScopes": "incidents:read",
+        "ConsoleScopes": " ".join(sign_in.SCOPES),
     }
     return {**target, **local, **console}
 
@@ -135,10 +144,21 @@ def _deploy(stack: Stack, folder: StackFolder, target: dict[str, str]) -> Stack:
     with step("Deploying template.yaml with `sam deploy`", "Deployed template.yaml with `sam deploy`"):
         sam.deploy(stack, given, folder.build, folder.logs / "deploy.log")
         stack = stack.discover()
+        if stack.history_bucket:
+            _lock_manifests(stack)
     with step("Creating the routes", "Created the routes of the API"):
         routes.create(stack)
     unchanged.mark_deployment(stack, wanted)
     return stack
+
+
+def _lock_manifests(stack: Stack) -> None:
+    """Lock the objects of the manifests' bucket. The emulator's CloudFormation ignores the lock in the template."""
+    rule = {"Mode": HISTORY_LOCK["HistoryRetentionMode"], "Days": int(HISTORY_LOCK["HistoryRetentionDays"])}
+    stack.client("s3").put_object_lock_configuration(
+        Bucket=stack.history_bucket,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}},  # type: ignore[typeddict-item]
+    )
 
 
 @contextmanager
@@ -148,7 +168,7 @@ def _alone(folder: StackFolder) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StepFailed(
-                "Another `incidents up` of this checkout is running.",
+                "Another `incidents up` or `incidents down` of this checkout is running.",
                 "",
                 "Wait until that command ends, then try again.",
             ) from None

@@ -14,6 +14,7 @@
 ``metrics``       `incidents metrics` shows metrics and starts their computation
 ``metrics_view``  prints metrics as tables, and draws them as a picture
 ``tenants``       `incidents verify` and `incidents tenant` check, export or erase all items of a tenant
+``history``       `incidents history` and `incidents audit` prove the history of a tenant
 ``importing``     `incidents import` sends the incidents of a file to the API
 ``api``           the API's address, a token and a client for it, for the commands that call the API
 ``deployment``    the clients and the outputs of the stack that a command uses

@@ -197,8 +197,8 @@ def set_settings(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Change a tenant's settings for deadlines. The command changes only the settings that you name. It keeps the
-    previous version.
+    """Change a tenant's settings for deadlines. Settings that you do not name stay unchanged. The previous version is
+    kept.
     """
     from incidents.storage.settings import DEADLINES, Settings, SettingsMoved  # takes 0.4 s (botocore)
 

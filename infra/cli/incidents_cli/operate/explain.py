@@ -12,7 +12,7 @@ from incidents.domain import event_json, intake_policy
 from incidents.domain.intake_policy import Decision, Policy
 from incidents.findings import EventRefused, Finding, Skipped, kinds, mapping
 
-from ..console import StepFailed, clean, say
+from ..console import StepFailed, clean, require_regular, say
 from .deployment import Deployment, RegionOption, StackOption
 
 _ENVELOPE = {"version": "0", "id": "00000000-0000-0000-0000-000000000000", "account": "000000000000", "resources": []}
@@ -31,8 +31,8 @@ def explain(
     """
     from incidents import reports as reading  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
-    deployment = Deployment(stack, region)
     given = _read(file)
+    deployment = Deployment(stack, region)
     arrives = _arrival(given, deployment)
     event = findings.as_from_aws(given)
     try:
@@ -153,6 +153,7 @@ def _line(name: str, value: str) -> None:
 
 
 def _read(file: Path) -> Any:
+    require_regular(file)
     try:
         return event_json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 from incidents.domain import event_json
 
-from ..console import StepFailed, clean
+from ..console import StepFailed, clean, require_regular
 from . import json_lines
 
 LARGEST = 2**20  # the most characters of a file; an event of EventBridge has fewer
@@ -14,8 +14,10 @@ LEVELS = 500  # Python's json module can read about 1,000 nested levels
 
 def text_of(file: Path) -> str:
     """Return the text of a JSON file. Raises StepFailed if the file cannot be read, or is too large."""
+    require_regular(file)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig") as content:
+            text = content.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise StepFailed(f"{file} cannot be read.", f"  {error}", "Name a JSON file in UTF-8.") from None
     if len(text) > LARGEST:

@@ -23,7 +23,7 @@ def line_of(text: str, place: Place) -> int:
 
 
 def repeated_name(text: str) -> tuple[int, str] | None:
-    """Return the line and the name of the first member of a valid JSON text that repeats a name of its object."""
+    """Return the first repeated name of a JSON object, and its line, or None. The text must be valid JSON."""
     names: list[set[str]] = []
     for token in _TOKENS.finditer(text):
         if token[0] in ("{", "["):

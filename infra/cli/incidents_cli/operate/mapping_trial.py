@@ -1,4 +1,4 @@
-"""The command `incidents intake try`. It prints the incident of an event by a mapping, and the unused lines."""
+"""The command `incidents intake try`. It prints the incident that a mapping makes from an event, and unused lines."""
 
 import json
 import math

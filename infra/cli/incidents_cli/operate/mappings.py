@@ -32,7 +32,7 @@ def unmap(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Remove a mapping of a tenant. Later events that only this mapping takes become dead letters."""
+    """Remove a mapping of a tenant. If no other mapping takes a later event, the event becomes a dead letter."""
     _change(tenant_id, {name: None}, stack, region)
 
 

@@ -89,7 +89,12 @@ def change() -> Any:
     """Return the entry of the trail that the closing patch makes."""
     before = stored()
     after = _after(before)
-    entry = Change(2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after))
+    first, second = (f"{number:032x}" for number in (0x5EED01, 0x5EED02))  # nonces, which are random in the service
+    made = Change(1, _MADE, "maya.okafor", "created", {}, nonce=first, state_hash=wire_form.state_hash(before))
+    entry = Change(
+        2, _CHANGED, "maya.okafor", model.action(before, after), model.changed_values(before, after), nonce=second
+    )
+    entry = entry._replace(hash=wire_form.change_hash("acme", ID, entry, wire_form.change_hash("acme", ID, made, None)))
     return json.loads(wire_form.dump_change(entry))
 
 

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from incidents.domain import lists, metric_answer, metric_definitions, model, payloads, summary, timestamps
+from incidents.domain import (
+    lists,
+    metric_answer,
+    metric_definitions,
+    model,
+    payloads,
+    report_names,
+    summary,
+    timestamps,
+)
 from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
@@ -242,8 +251,15 @@ def _change() -> Schema:
                 "description": "For an incident that a finding made: the part of its event that each date came from.",
             },
             "evidence": _SHA256 | {"description": "For a change that a finding made: the `sha256` of its event."},
+            "nonce": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Random bytes that `hash` covers."},
+            "state_hash": _SHA256 | {
+                "description": "The hash of the incident's values after this change. It begins a chain of hashes.",
+            },
+            "hash": _SHA256 | {
+                "description": "The hash of this change and of the change before it. Release 0.1.0 stored no hashes.",
+            },
         },
-        optional=frozenset({"dates", "evidence"}),
+        optional=frozenset({"dates", "evidence", "nonce", "state_hash", "hash"}),
         title="Change",
     )  # fmt: skip
 
@@ -371,7 +387,23 @@ def _metrics() -> dict[str, Schema]:
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Return the schemas of all bodies except the bodies of errors, by name."""
+    """Return the schemas of all bodies except the bodies of errors, by name.
+
+    The extensions ``x-allowed-transitions`` and ``x-regimes`` have vocabularies that JSON Schema cannot express. The
+    console is built from them.
+    """
+    schemas = _schemas()
+    schemas["Status"]["x-allowed-transitions"] = {
+        status: [*after] for status, after in model.ALLOWED_TRANSITIONS.items()
+    }
+    of_patch = schemas["IncidentPatch"]["properties"]
+    of_patch["reportable_to"]["x-regimes"] = {
+        regime: aliases[0] for regime, (_, _, aliases, _) in report_names.REGIMES.items()
+    }
+    return schemas
+
+
+def _schemas() -> dict[str, Schema]:
     return {
         **{name: {"type": "string", "enum": [*words], "title": name} for name, words in _WORDS.items()},
         "Incident": _incident(),

@@ -39,7 +39,7 @@ _SPACES = str.maketrans("", "", " \u00a0\u202f'\u2019_")
 def parse(text: str, decimal: Mark | None) -> str:
     """Return an amount as a JSON number. Raises ValueError, whose text describes the fault.
 
-    ``decimal`` is used only for an amount with two possible meanings, such as ``48.250``.
+    ``decimal`` decides about an amount with two possible meanings, such as ``48.250``.
     """
     if other := other_unit(text):
         raise ValueError(WRONG_UNIT.format(other))
@@ -80,7 +80,7 @@ def is_dollars(text: str) -> bool:
 
 
 def is_currency(text: str) -> bool:
-    """Return whether a text is only the name or the sign of a currency or a unit, such as ``EUR`` or ``T€``."""
+    """Return whether a text is the name or the sign of a currency or a unit, such as ``EUR`` or ``T€``."""
     return len(unit(text) or "") == len(text.strip(" .")) > 0
 
 

@@ -83,6 +83,13 @@ def in_future(given: dict[str, Any], now: str) -> list[Violation]:
     ]  # fmt: skip
 
 
+def before_report(given: dict[str, Any]) -> Iterator[Violation]:
+    """Yield a warning for each end before the report. The API accepts it, but one of the two dates is often wrong."""
+    for field in _ENDS.values():
+        if field in given and given[field] < given.get("reported_at", ""):
+            yield Violation(f"/{field}", f"{field} is before reported_at; check the two dates")
+
+
 def _new_incident(body: object) -> dict[str, Any]:
     """Return the checked values of a body. Raises InvalidIncident if the service would refuse the body."""
     known = reports.RELEASED | dict(_possible_rules(body))
@@ -103,7 +110,7 @@ def _possible_rules(body: object) -> Iterator[tuple[str, reports.Names]]:
 
 
 def _undecided(body: object) -> dict[str, list[str]]:
-    """Return, by field, the characters of texts that only the service can accept or refuse."""
+    """Return, by field, the characters about which the service must decide, because this Python does not know them."""
     values = body if isinstance(body, dict) else {}
     fields = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
     return {
@@ -199,9 +206,13 @@ def repeats(line: int) -> Violation:
                      "one incident")  # fmt: skip
 
 
-def fingerprint(given: dict[str, Any], row: Row, tenant: str) -> bytes:
-    """Return a hash of the tenant and the row's values. Rows with equal values have equal hashes."""
-    return sha256(json.dumps([tenant, payloads.fingerprint(given), row.is_deleted]).encode()).digest()
+def fingerprint(given: dict[str, Any], row: Row, tenant: str, sheet: str | None = None) -> bytes:
+    """Return a hash of the tenant, the row's values and the sheet of a workbook.
+
+    Rows of one sheet with equal values have equal hashes.
+    """
+    values = [tenant, payloads.fingerprint(given), row.is_deleted, *([] if sheet is None else [sheet])]
+    return sha256(json.dumps(values).encode()).digest()
 
 
 def key(fingerprint: bytes, nth: int) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 from incidents.domain import model
 
 from . import amounts, moments, words
-from .convert import DATES, as_number
-from .facts import Column
+from .convert import DATES, as_number, as_text
+from .facts import Column, File
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
 
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
+_WEAKEST = {"severity": "urgency", "status": "current milestone"}
+"""By field, the first of the weak names. A column with a weak name gets the field if no better column has the field."""
 COUNTS = "may only count the rows; if the next export begins with 1 again, remove the column from [columns]"
 
 
@@ -65,6 +67,8 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
             reasons[name] = "has sentences, and no list of ids or names"
         elif target == "realized_risk_ids" and _are_values(column, "severity"):
             reasons[name] = "has levels, and no ids of risks"
+        elif target == "category" and _are_verdicts(column):
+            reasons[name] = "says whether an alert was right, and is not a category"
         elif target == "category" and column.longest > model.CATEGORY_CHARACTERS:
             reasons[name] = f"has a cell of more than {model.CATEGORY_CHARACTERS} characters"
         else:
@@ -77,11 +81,17 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
             reasons[name] = "only counts the rows"
             del mapped[name]
     reasons |= {name: COUNTS for name in counting if name in mapped}
-    levels = [name for name, target in mapped.items() if target == "severity"]
-    urgencies = [name for name in levels if words.rank(name) >= words.rank("urgency")]
-    for name in urgencies if len(urgencies) < len(levels) else ():
-        del mapped[name]  # an urgency becomes the severity only if no column has a severity
+    for field, weakest in _WEAKEST.items():
+        all_names = [name for name, target in mapped.items() if target == field]
+        weak = [name for name in all_names if words.rank(name) >= words.rank(weakest)]
+        for name in weak if len(weak) < len(all_names) else ():
+            del mapped[name]
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _are_verdicts(column: Column) -> bool:
+    """Return whether all cells say if an alert was right."""
+    return bool(column.values) and all(map(words.is_verdict, column.values))
 
 
 def _is_prose(column: Column, target: str) -> bool:
@@ -228,6 +238,52 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 "write the same field, or delete this line"
             )
     return joined
+
+
+def drop_plans(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """If the file has due dates, remove a start without times. The two dates are then those of a plan of the work."""
+    due = next((name for name in by_name if words.is_plan(name, "due")), None)
+    for name in [name for name, target in mapped.items() if target == "occurred_at"]:
+        if due and words.is_plan(name, "start") and by_name[name].days == by_name[name].dates:
+            reasons[name] = f"may be the planned start of the work, because the file also has {quoted(due)}"
+            del mapped[name]
+
+
+def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, reasons: dict[str, str]) -> None:
+    """Remove the dates that contradict the date of the entry, which is used as the detection.
+
+    A start after the entry is the start of the work. If the report was before the entry, the entry is not the
+    detection.
+    """
+    place = {column.name: n for n, column in reversed(list(enumerate(of_file.columns)))}
+    first = {target: name for name, target in reversed(mapped.items())}
+    entry = first.get("detected_at", "")
+    if words.rank(entry) < words.rank("opened"):
+        return
+    entered = [_moment(cells, place[entry], rules) for cells in of_file.sample]
+
+    def is_mostly_after(other: str, *, reverse: bool = False) -> bool:
+        """Return whether the other date is after the entry in most rows, or before it if ``reverse`` is true."""
+        dates = [_moment(cells, place[other], rules) for cells in of_file.sample]
+        signs = [(date > at) - (date < at) for date, at in zip(dates, entered, strict=True) if date and at]
+        return sum(signs) < 0 if reverse else sum(signs) > 0
+
+    start, report = first.get("occurred_at"), first.get("reported_at")
+    if start and is_mostly_after(start):
+        reasons[start] = f"is after {quoted(entry)} in most rows, so it is not the beginning of the incident"
+        del mapped[start]
+    if report and is_mostly_after(report, reverse=True):
+        reasons[entry] = f"is after {quoted(report)} in most rows, so it is not the detection"
+        del mapped[entry]
+
+
+def _moment(cells: list[Any], place: int, rules: moments.DateRules) -> str | None:
+    """Return the date of a cell that has a time, or None."""
+    try:
+        moment = moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
+    except ValueError:
+        return None
+    return None if moment.next_day else moment.text
 
 
 def _has_clocks(column: Column) -> bool:

@@ -1,6 +1,7 @@
 """Read the times of day in a column next to a column of dates.
 
-A cell is read in one way only, or it is refused. A wrong time would become the midnight of its date without a warning.
+If the meaning of a cell is not clear, the cell is refused. Otherwise an incident could get a wrong time, or the
+midnight of its date, without a warning.
 """
 
 import re
@@ -13,7 +14,7 @@ WITHOUT_TIME_TAG = "{}-without-time"
 """The tag of an incident whose date is taken without the time of its row."""
 
 _DAY_SECONDS = 86_400
-# Words for an estimate in English, German, French and Spanish. Words for a limit, such as `vor` or `ab`, are no time.
+# Words for an estimate in English, German, French and Spanish. Words for a limit are not here, such as `vor` or `ab`.
 _ABOUT = re.compile(
     r"(?:(?:ca|circa|etwa|ungefähr|ungef|gegen|rund|about|around|approx|approximately|environ|env|vers|hacia|aprox)\b"
     r"\.?|[~≈]) ?",

@@ -1,7 +1,6 @@
 """The command `incidents import`: its options, the choice of the token, and the printed result."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -12,10 +11,10 @@ import typer
 from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
-from ...console import StepFailed, clean, command, interrupted, say, stderr, writing
+from ...console import StepFailed, clean, command, interrupted, require_regular, say, stderr, writing
 from ..api import TOKEN, address_and_token
 from . import mapping, tables
-from .job import ClosedWithoutDate, Counts, Job, OtherApps
+from .job import ClosedWithoutDate, Counts, Job, OtherApps, of_sheet
 from .moments import ORDERS
 from .progress import Progress
 
@@ -97,6 +96,7 @@ def import_(
 
     A second import of the same file changes nothing. An interrupted import continues when you run it again.
     The import recognizes a row by its incident_number. For rows without one, keep FILE.progress next to FILE.
+    Each sheet of a workbook has its own FILE.SHEET.progress.
 
     The import writes failed rows to an errors file. Fix the rows there, then import the errors file.
 
@@ -105,6 +105,7 @@ def import_(
     """
     from . import importer  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
 
+    require_regular(file)
     named = {"zone": zone, "date_order": date_order, "decimal": decimal, "currency": currency, "sheet": sheet}
     answers = {name: answer for name, answer in named.items() if answer is not None}
     if suggest:
@@ -113,12 +114,13 @@ def import_(
     if tenant is None and not dry_run:
         raise StepFailed("The tenant is missing.", "", "Pass the tenant of the token: --tenant NAME")
     read_by = _mapping(map_, file, answers)
-    errors = errors or file.with_name(f"{file.name}{_of_sheet(file, read_by)}.errors.jsonl")
-    if errors.resolve() in (file.resolve(), _record(file).resolve()):
+    chosen = of_sheet(read_by.sheet) if read_by and tables.is_workbook(file) else ""
+    errors = errors or file.with_name(f"{file.name}{chosen}.errors.jsonl")
+    job = Job(file, tenant or "", app, other_apps, errors, read_by, without_date, _sheet(file, read_by))
+    if errors.resolve() in (file.resolve(), job.record.resolve()):
         advice = "Name another file: --errors FILE"
         raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
-    job = Job(file, tenant or "", app, other_apps, errors, read_by, without_date)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
     for name, label in _LABELS.items():
         if (value := getattr(counts, name)) is not None:
@@ -136,11 +138,11 @@ def import_(
         raise typer.Exit(1)
 
 
-def _of_sheet(file: Path, read_by: mapping.Mapping | None) -> str:
-    """Return the part of the name of an errors file for a sheet that was chosen. Each sheet has its own errors file."""
-    if read_by is None or read_by.sheet is None or not tables.is_workbook(file):
-        return ""
-    return "." + re.sub(r"[^\w-]+", "_", read_by.sheet)
+def _sheet(file: Path, read_by: mapping.Mapping | None) -> str | None:
+    """Return the name of the sheet that is imported, or None if the file is not a workbook."""
+    if read_by is None or not tables.is_workbook(file):
+        return None
+    return read_by.sheet or next(iter(tables.sheets(file)))
 
 
 def _shortened(value: object) -> str:
@@ -190,17 +192,13 @@ def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> C
     except ValueError as error:
         raise StepFailed("The API cannot be called.", f"  {error}", f"Correct --url or the token in {TOKEN}.") from None
     left = "What was sent is recorded. Run the same command again to continue."
-    with interrupted(left), client, Progress(_record(job.file)) as progress:
+    with interrupted(left), client, Progress(job.record) as progress:
         try:
             return importer.run_import(job, progress, client, f"{job.tenant} {job.app or ''} {base_url}", concurrency)
         except GrcError as error:
             raise StepFailed(
                 "The API cannot be used.", f"  {error}", f"Check --url and the token in {TOKEN}, then import again."
             ) from None
-
-
-def _record(file: Path) -> Path:
-    return file.with_name(f"{file.name}.progress")
 
 
 def _check_that_it_can_be_made(errors: Path) -> None:

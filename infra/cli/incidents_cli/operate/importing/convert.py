@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts, cells, clocks, ends, moments
-from .mapping import CHOICES, CURRENCY, LAST_KNOWN, Mapping, allowed_values, folded
+from . import amounts, cells, clocks, ends, moments, words
+from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded
 from .repairing import repair
 
 DATES = frozenset({
@@ -22,9 +22,13 @@ DATES = frozenset({
 })  # fmt: skip
 
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity", "incident_number"}
-"""A row with cells only in other columns than these stands below the table."""
+"""If all of these fields of a row are empty, the row is probably below the table."""
+SEVERAL_VALUES = model.LISTS | model.PARAGRAPHS | {LAST_KNOWN}
+"""The targets that take the cells of all columns of one name."""
+_NAMED = frozenset(FIELDS) - model.LISTS - model.PARAGRAPHS - DATES - {*model.JSON_TEXTS, "financial_impact"}
+"""The fields of one line, which a JSON object cannot be."""
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
-DASHES = "dashes or spaces of a number replaced by plain ones"
+DASHES = "dashes, spaces or a # of a number replaced or removed"
 _SEVERAL = 3  # columns
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
@@ -33,6 +37,9 @@ BELOW = (
     "is the title of a row without a number, date, status or severity; remove the row if it is a heading or is below "
     "the table, or add a status if the row is an incident"
 )
+SECOND_DATE = "has a second date; the first one is taken, and the other goes where `rest` says"
+REPEATED = "has several columns of one name; the first one is read, and the others go where `rest` says"
+OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -50,7 +57,8 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     """Return the body of a record. ``record`` has each column's cell, or a list of cells if a header is repeated.
 
     Several columns may be mapped to one field. Then a list gets all items, a field of several lines gets all texts, and
-    any other field gets the first cell that is not empty. The order is the order of the mapping.
+    any other field gets the first cell that is not empty. The order is the order of the mapping. Of several columns of
+    one name, only the first one may fill a field with one value. The others may mean something else.
     """
     record = {folded(name): (name, cell) for name, cell in record.items()}
     making = _Making(mapping, _currency(record, mapping))
@@ -59,7 +67,11 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     for column, target in mapping.columns.items():
         if column in record:
             name, cell = record[column]
-            given = [each for each in (cell if isinstance(cell, list) else [cell]) if not _is_blank(each)]
+            first, *others = cell if isinstance(cell, list) and cell else [cell]
+            if target not in SEVERAL_VALUES:
+                making.leave(name, target, [each for each in others if not _is_blank(each)])
+                others = []
+            given = [each for each in (first, *others) if not _is_blank(each)]
             for each in given:
                 making.take(body, name, target, each)
             filled += target in _OF_INCIDENT and bool(given)
@@ -87,6 +99,7 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     for warning in ends.keep_order_in_a_day(body, making.next_days):
         making.warnings.append(warning)
         making.rest += making.given.get(warning.pointer[1:], [])
+    making.warnings += ends.whole_day(body, making.next_days)
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use this date
     making.place_rest(body)
     body, repairs = repair(body)
@@ -144,6 +157,12 @@ class _Making:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
         meaning = self._mapping.meaning(folded(name), target, text)
+        if meaning is None and target in _NAMED and (document := _object(text)) is not None:
+            self.rest.append((name, text))
+            if (text := words.name_of(document) or "") == "":
+                return
+            self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+            meaning = self._mapping.meaning(folded(name), target, text)
         if meaning != "" and target in DATES and moments.is_clock(text):
             self._take_clock(body, name, target, clocks.TimeOfDay(text), text)
             return
@@ -157,7 +176,7 @@ class _Making:
             self.rest.append((name, text))
             return
         if target in model.LISTS:
-            items = [meaning] if meaning is not None else self._items(text)
+            items = [meaning] if meaning is not None else self._items(name, target, text)
             body[target] = list(dict.fromkeys([*body.get(target, []), *items]))
         elif target in model.PARAGRAPHS:
             body[target] = f"{body[target]}\n{name}: {text}" if target in body else text
@@ -167,13 +186,20 @@ class _Making:
             try:
                 value = self._value(name, target, meaning if meaning is not None else text, cell)
             except ValueError as error:
-                self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
+                way = self._way_out(name, text) if target in DATES and not moments.needs_setting(error) else ""
+                self.errors.append(Violation(f"/{target}", f"{error} (column {name}){way}"))
                 value = None
             if value is not None:
                 body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
                 if target in DATES:
                     self.given.setdefault(target, []).append((name, text))
                     self._days[target] = (folded(name), text)
+
+    def leave(self, name: str, target: str, cells: list[Any]) -> None:
+        """Put the cells of the further columns of one name where the rest goes, because the field takes one value."""
+        if cells:
+            self.warnings.append(Violation(f"/{target}", f"{REPEATED} (column {name})"))
+            self.rest += [(name, cell) for cell in cells]
 
     def _is_foreign(self, amount: str) -> bool:
         """Return whether the row's or the mapping's currency is not the US dollar. The cell may show no currency."""
@@ -189,11 +215,36 @@ class _Making:
             self.rest.append((name, text))
         elif clock := clocks.read(cell if meaning is None else meaning):
             self._take_clock(body, name, target, clock, text)
-        elif moments.looks_like_date(text) and not moments.is_no_date(text):  # the date of a further column
-            self.rest.append((name, text))
+        elif moments.looks_like_date(text) and not moments.is_no_date(text):
+            self._take_second_date(body, name, target, text)
         else:
-            wrong = f'"{text}" is not a time of day (column {name}); write a time such as 14:30, or add "{text}" = "" '
-            self.errors.append(Violation(f"/{target}", f'{wrong}to [values."{name}"] to take the date without a time'))
+            self._refuse(name, target, text, f'"{text}" is not a time of day')
+
+    def _take_second_date(self, body: dict[str, Any], name: str, target: str, text: str) -> None:
+        """Take the time of a complete date in a column of times if its day is the day of the date above the column.
+
+        A program may show only the time of such a cell.
+        """
+        try:
+            moment = moments.parse(text, self._mapping.dates)
+        except ValueError:
+            moment = moments.Moment("")
+        if moment.next_day is None and body[target] <= moment.text < self.next_days[target]:
+            body[target] = self._value(name, target, text, None)
+            self.given[target].append((name, text))
+            return
+        if moment.text != body[target]:
+            self.warnings.append(Violation(f"/{target}", f"{SECOND_DATE} (column {name})"))
+        self.rest.append((name, text))
+
+    def _refuse(self, name: str, target: str, text: str, wrong: str) -> None:
+        """Add the error of a time of day, with the two ways out."""
+        ways = f'; write a time such as 14:30, or add "{text}" = "" to [values."{name}"] to take the date'
+        self.errors.append(Violation(f"/{target}", f"{wrong} (column {name}){ways}"))
+
+    @staticmethod
+    def _way_out(name: str, text: str) -> str:
+        return f'; correct the cell, or add "{text}" = "" to [values."{name}"] to leave out the date'
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.TimeOfDay, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
@@ -209,13 +260,10 @@ class _Making:
             local = f"{day} {clock.text}"
             moment = self._value(name, target, f"{local} {clock.zone}".strip(), None)
             if clock.must_agree and moment != moments.parse(local, self._mapping.dates).text:
-                raise ValueError(
-                    f'"{cell}" has a zone that is not the zone of that day; write the time without the zone if it is '
-                    "local time"
-                )
+                raise ValueError(f'"{cell}" has a zone that is not the zone of that day')
             body[target] = moment
         except ValueError as error:
-            self.errors.append(Violation(f"/{target}", f"{error} (column {name})"))
+            self._refuse(name, target, cell, str(error))
         if clock.is_about:
             self.warnings.append(Violation(f"/{target}", clocks.ABOUT))
             self.rest.append((name, cell))
@@ -250,9 +298,12 @@ class _Making:
             return choice
         raise ValueError(f'has no meaning in the mapping: "{text}"; add it to [values.{target}]')
 
-    def _items(self, text: str) -> list[Any]:
+    def _items(self, name: str, target: str, text: str) -> list[Any]:
         if text.lstrip().startswith("[") and isinstance(items := cells.value("tags", text), list):
-            return [as_text(item) for item in items]
+            if any(isinstance(item, dict) for item in items):
+                self.rest.append((name, text))
+                self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+            return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
         first = self._mapping.list_separators[0]
         for other in self._mapping.list_separators[1:]:
             text = text.replace(other, first)
@@ -271,8 +322,11 @@ class _Making:
 
 
 def as_number(text: str) -> str:
-    """Return an incident number with plain hyphens and spaces. The API refuses the characters of word processors."""
-    return text.translate(_PLAIN).strip()
+    """Return an incident number with plain hyphens and spaces, and without ``#`` at its beginning.
+
+    The API refuses the characters of word processors, and a ``#``.
+    """
+    return text.translate(_PLAIN).strip().removeprefix("#").lstrip()
 
 
 def as_text(cell: Any) -> str:
@@ -287,16 +341,34 @@ def as_text(cell: Any) -> str:
         return "true" if cell else "false"
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, dict | list):
+        return json_text.dumps(cell)
     return str(cell)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, or None."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        document = json_text.loads(text)
+    except MalformedRequest:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
     """Return whether a record repeats the names of the columns. Some programs write the names on each page."""
     pairs = zip(record, header, strict=False)
     return len(record) >= len(header) and all(
-        (as_text(cell).strip() or f"column {n}") in (name, _NUMBERED.sub("", name))
+        (as_text(cell).strip() or f"column {n}") in (name, without_number(name))
         for n, (cell, name) in enumerate(pairs, start=1)
     )
+
+
+def without_number(name: str) -> str:
+    """Return the name of a column without the number of a repeated name, such as ``Uhrzeit`` for ``Uhrzeit (2)``."""
+    return _NUMBERED.sub("", name)
 
 
 def _is_blank(cell: Any) -> bool:

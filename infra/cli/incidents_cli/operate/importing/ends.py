@@ -21,7 +21,7 @@ _BEFORE = {
 
 
 _MEASURED_FROM = {"detected_at": "occurred_at", "contained_at": "detected_at", "closed_at": "detected_at"}
-"""For the end of each measured duration, its beginning. Between two dates without times, the duration would be 0."""
+"""For the end of each measured duration, its beginning. If both are the same day without a time, the duration is 0."""
 
 
 def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterator[Violation]:
@@ -47,6 +47,12 @@ def keep_order_in_a_day(body: dict[str, Any], days: Mapping[str, str]) -> Iterat
         elif last == start:
             wrong += ", so MTTD is 0"
         yield Violation(f"/{field}", wrong)
+
+
+def whole_day(body: Mapping[str, Any], days: Mapping[str, str]) -> Iterator[Violation]:
+    """Yield a warning if the occurrence has no time, and the detection was on the same day."""
+    if body.get("occurred_at", "") < body.get("detected_at", "") < days.get("occurred_at", ""):
+        yield Violation("/occurred_at", "has no time, and is on the day of the detection; MTTD begins with the day")
 
 
 def misplaced_closing(body: dict[str, Any]) -> Iterator[Violation]:

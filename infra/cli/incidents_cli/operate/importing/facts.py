@@ -1,9 +1,10 @@
-"""Read the facts of a file for which a mapping is proposed: its form, its header, and what its columns hold.
+"""Read the facts of a file for which a mapping is proposed: its form, its header, and the contents of its columns.
 
-The file is read once. Only counts and a few examples are kept in memory.
+The file is read once. The memory holds counts and a few examples, but not the cells.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
@@ -13,17 +14,20 @@ from typing import Any, NamedTuple
 
 from ...console import StepFailed
 from . import amounts, clocks, formats, moments, tables, words
-from .convert import as_text, repeats_header
+from .convert import SEVERAL_VALUES, as_text, repeats_header, without_number
 from .moments import Order
 
-_VALUES = 60  # the most different values of a column that are listed
-_WORDS = 30  # the most different values without a digit that are listed
+_VALUES = 60  # at most so many distinct values of a column are listed
+_WORDS = 30  # at most so many distinct values without a digit are listed
 _ITEM = 40  # the most characters of an id or a name in a list
 _ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
 _COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
 _HEADED = 2  # a heading inside the table is in one of the first columns
+_SAMPLED = 200  # rows whose cells are kept
+_SHEETS = 30  # the most sheets of a workbook that are looked at
+_SECONDS = 60.0  # after this time, no further sheet is looked at
 _KNOWN = 2  # a record with this many names of columns is the header
 
 
@@ -32,6 +36,7 @@ class Column:
     """The facts about the cells of a column."""
 
     name: str
+    repeats: bool = False  # true for the second column of a name whose field has only one value
     filled: int = 0
     values: dict[str, int] = field(default_factory=dict)
     orders: set[Order] | None = None
@@ -40,7 +45,7 @@ class Column:
     days: int = 0  # the number of dates without a time
     clocks: int = 0  # the number of times of day without a date
     other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
-    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first of them that are not dates
+    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first ``other_clocks`` that are not dates
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
     not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
     faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``
@@ -135,6 +140,8 @@ class File:
     header_row: int | None = None
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()  # names of sheets, with the numbers of their rows if known
+    sample: list[list[Any]] = field(default_factory=list)  # the cells of the first rows
+    looked_at: int = 0  # the number of sheets among which the sheet was chosen
     unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
 
@@ -155,9 +162,12 @@ def read(file: Path, settings: Table[str, Any]) -> File:
             if not _is_filled(tables.Record(line, cells)) or line < row:
                 continue
             if header is None:
-                # Each column of times belongs to its own column of dates, so columns of times of one name differ.
-                header = tables.numbered(tables.names(map(as_text, cells)), words.is_time_of_day)
-                by_name = {name: Column(name) for name in header}  # columns of one name are one column
+                named = tables.names(map(as_text, cells))
+                header = tables.numbered(named, _is_single)
+                by_name = {  # other columns of one name are one column
+                    name: Column(name, repeats=name != given and not words.is_time_of_day(name))
+                    for name, given in zip(header, named, strict=True)
+                }
                 facts.columns = [by_name[name] for name in header]
                 continue
             facts.rows += 1
@@ -165,6 +175,8 @@ def read(file: Path, settings: Table[str, Any]) -> File:
                 continue
             for column, cell in zip(facts.columns, cells, strict=False):
                 column.add(cell)
+            if len(facts.sample) < _SAMPLED:
+                facts.sample.append(cells)
     except UnicodeDecodeError as error:
         advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         raise StepFailed(f"{file} is neither UTF-8, UTF-16 nor cp1252.", f"  {error}", advice) from None
@@ -174,22 +186,27 @@ def read(file: Path, settings: Table[str, Any]) -> File:
     return facts
 
 
+def _is_single(name: str) -> bool:
+    """Return whether the columns of a repeated name differ, such as two columns of dates. ``name`` has a number.
+
+    Each column of times belongs to its own column of dates.
+    """
+    field = words.meaning(without_number(name))
+    return words.is_time_of_day(name) or (field is not None and field not in SEVERAL_VALUES)
+
+
 def _opened(file: Path, settings: Table[str, Any]) -> tuple[File, Iterator[tables.Record]]:
     if tables.is_workbook(file):
         names = tables.sheets(file)
-        looked_at = (
-            []
-            if "sheet" in settings or len(names) == 1
-            else [_look_at(file, name, is_hidden) for name, is_hidden in names.items()]
-        )
+        looked_at = [] if "sheet" in settings or len(names) == 1 else _looked_at(file, names)
         first = next(iter(names))
         sheet = settings.get("sheet") or (_with_incidents(looked_at) if looked_at else first)
-        others = [str(other) for other in looked_at if other.name != sheet] or [
-            f'"{name}"' for name in names if name != sheet
-        ]
+        known = {other.name for other in looked_at}
+        others = [str(other) for other in looked_at if other.name != sheet]
+        others += [f'"{name}"' for name in names if name not in known and name != sheet]
         return File(
             None, None, [], sheet=sheet if "sheet" in settings or sheet != first else None, other_sheets=tuple(others),
-            unseen=tables.unseen(file, sheet),
+            looked_at=len(looked_at), unseen=tables.unseen(file, sheet),
         ), tables.read_workbook(file, sheet)  # fmt: skip
     encoding = settings.get("encoding") or tables.encoding(file)
     separator = settings.get("separator") or tables.separator(file, encoding)
@@ -211,6 +228,20 @@ class _Sheet(NamedTuple):
     def __str__(self) -> str:
         rows = "too large" if self.rows is None else f"{self.rows} rows"
         return f'"{self.name}" ({rows}{", hidden" if self.is_hidden else ""})'
+
+
+def _looked_at(file: Path, names: Table[str, bool]) -> list[_Sheet]:
+    """Return the first sheets of a workbook. Visible sheets come before hidden ones.
+
+    To look at a sheet means to read all its rows. So the number of sheets and the time are limited.
+    """
+    ends, looked_at = time.monotonic() + _SECONDS, list[_Sheet]()
+    for name in sorted(names, key=names.__getitem__)[:_SHEETS]:
+        if looked_at and time.monotonic() > ends:
+            break
+        looked_at.append(_look_at(file, name, names[name]))
+    place = {name: n for n, name in enumerate(names)}
+    return sorted(looked_at, key=lambda sheet: place[sheet.name])
 
 
 def _look_at(file: Path, name: str, is_hidden: bool) -> _Sheet:

@@ -110,13 +110,13 @@ def dry_run(job: Job) -> Counts:
 def run_import(job: Job, progress: Progress, client: Client, place: str, concurrency: int) -> Counts:
     """Import the file, and return the numbers of rows. Raises StepFailed if the API cannot be used.
 
-    The next run continues an unfinished import, but only if it has the same ``place``: tenant, application and API.
+    If the next run has the same ``place`` (tenant, application and API), it continues an unfinished import.
     """
     plan = _check_rows(job, progress)
     progress.read_again()
     if plan.unnumbered:
         stderr.print(
-            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.file.name}.progress. Without that file, a "
+            f"Rows without an incident_number: {plan.unnumbered}. Keep {job.record.name}. Without that file, a "
             "second import would create the incidents of these rows again.",
         )
     if progress.begin(place):
@@ -164,8 +164,9 @@ def _plan(job: Job, progress: Progress, errors: ErrorsFile | None) -> Plan:
                 plan.warnings.add(row.line, [checking.repeats(checked.line)])
                 continue
             if isinstance(checked, CheckedRow):
-                future = [] if row.is_exported else checking.in_future(checked.given, now)
-                plan.warnings.add(row.line, [*future, *checking.chosen_end(row, job.without_date)])
+                given = checked.given
+                dates = [] if row.is_exported else [*checking.in_future(given, now), *checking.before_report(given)]
+                plan.warnings.add(row.line, [*dates, *checking.chosen_end(row, job.without_date)])
             if row.repairs:
                 plan.repaired += 1
                 plan.repairs.update(row.repairs)
@@ -283,7 +284,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
         given, wrong = None, list[Violation]()
         try:
             given = checking.check(row, now, job.app, job.without_date)
-            fingerprint = checking.fingerprint(given, row, job.tenant)
+            fingerprint = checking.fingerprint(given, row, job.tenant, job.sheet)
         except InvalidIncident as invalid:
             wrong = invalid.violations
             fingerprint = sha256(row.stood.encode(errors="surrogatepass")).digest()
@@ -303,7 +304,7 @@ def _checked_rows(job: Job, progress: Progress) -> Iterator[tuple[Row, CheckedRo
 def _is_of_others(job: Job, row: Row) -> bool:
     """Return whether a row is from an export and has another application than the token.
 
-    Having no application counts as a separate application.
+    A row or a token without an application differs from each row or token with an application.
     """
     return row.is_exported and row.app_id != job.app
 

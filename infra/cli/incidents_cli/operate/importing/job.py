@@ -1,12 +1,17 @@
 """The parameters of an import, and its numbers of rows by result."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from .mapping import Mapping
 from .reasons import Reasons
+
+_CLEAR = re.compile(r"[^\W_](?:[^\W_]|-| (?! ))*")  # words with single spaces, and without underscores
+_CHARACTERS = 60  # of a sheet's name in the name of a file
 
 OtherApps = Literal["skip", "adopt"]
 """How to import an exported incident of another application than the token's: skip the incident or adopt it."""
@@ -16,7 +21,10 @@ ClosedWithoutDate = Literal["last-known", "review"]
 
 
 class Job(NamedTuple):
-    """The parameters of an import. ``app`` is the token's application, or None for the token of a person."""
+    """The parameters of an import. ``app`` is the token's application, or None for the token of a person.
+
+    ``sheet`` is the sheet of a workbook. For other files, it is None.
+    """
 
     file: Path
     tenant: str
@@ -25,6 +33,22 @@ class Job(NamedTuple):
     errors: Path
     mapping: Mapping | None = None
     without_date: ClosedWithoutDate | None = None
+    sheet: str | None = None
+
+    @property
+    def record(self) -> Path:
+        """The record of the import's progress. Each sheet of a workbook has its own record."""
+        return self.file.with_name(f"{self.file.name}{of_sheet(self.sheet)}.progress")
+
+
+def of_sheet(sheet: str | None) -> str:
+    """Return the part of a file's name that stands for a sheet of a workbook. Two sheets have different parts."""
+    if sheet is None:
+        return ""
+    plain = re.sub(r"[^\w-]+", "_", sheet)[:_CHARACTERS]
+    # Without a hash, the sheets `A B`, `A_B` and `A.B` would have one file.
+    is_clear = _CLEAR.fullmatch(sheet) and len(sheet) <= _CHARACTERS
+    return f".{plain}" if is_clear else f".{plain}-{sha256(sheet.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 @dataclass

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from incidents.domain import model
 
-from ...console import StepFailed
+from ...console import StepFailed, require_regular
 from . import amounts, moments
 from .moments import DateRules
 
@@ -94,6 +94,7 @@ def is_preset(given: str) -> bool:
 def table_of(given: str) -> dict[str, Any]:
     """Return the TOML document of a file or of a preset. Raises StepFailed if it cannot be read."""
     file = PRESETS / f"{given}.toml" if is_preset(given) else Path(given)
+    require_regular(file)
     try:
         table = tomllib.loads(file.read_text("utf-8-sig"))
     except OSError as error:

@@ -1,6 +1,6 @@
 """Read the dates of other programs' exports, and return them as the API's timestamps.
 
-A date is read in one way only, or it is refused. If a date can be read in two ways, the mapping must say which one.
+If a date can be read in two ways, the mapping must say which way is right. Otherwise the date is refused.
 """
 
 import re
@@ -14,6 +14,7 @@ from incidents.domain import timestamps
 Order = Literal["day-first", "month-first", "year-first"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 
+OTHER_SEASON = "has the zone of the other season, such as CET in summer; the offset of this zone is taken"
 TWICE = "is a time that the zone has twice, because the clocks went back; the earlier one is taken"
 NO_ZONE = "has no offset, so the mapping must name its zone; pass --zone, for example --zone Europe/Berlin"
 DAY_NUMBER = "looks like the number that a spreadsheet keeps for a day"
@@ -26,6 +27,9 @@ _MONTHS = {
     10: ("oct", "okt"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
 }  # fmt: skip
 # Other abbreviations, such as CST, have several meanings.
+_SEASONS = ("cet", "cest", "mez", "mesz")
+_BERLIN = ZoneInfo("Europe/Berlin")
+_HAS_OFFSET = re.compile(r"(?:[+-][0-9]{2}:?[0-9]{2}|Z)\Z")
 _ZONES = {"z": 0, "utc": 0, "gmt": 0, "cet": 60, "cest": 120, "mez": 60, "mesz": 120}
 
 # Days of the week in English, German, French and Spanish. Another word before a date could change its meaning.
@@ -42,7 +46,7 @@ _TIME = (
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Uhr|h)(?![a-z]))?"
 )
 _CLOCK = (
-    rf"(?:(?:T|,? |, um | um ){_TIME}"
+    rf"(?:(?:T|,? |, um | um |,? @ |,? at ){_TIME}"
     r"(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
 _ISO = re.compile(
@@ -68,6 +72,8 @@ _NO_DATES = frozenset({
     (1, 1, 1), (1, 1, 1601), (1, 1, 1753), (12, 29, 1899), (12, 30, 1899), (12, 31, 1899), (0, 1, 1900), (1, 1, 1900),
     (1, 1, 1904), (1, 1, 1970), (1, 1, 4501), (12, 31, 9999),
 })  # fmt: skip
+_NAME_OF_ZONE = re.compile(r"(.*[0-9Z]) \((?:[^()0-9]{2,60})\)")  # JavaScript writes the name after the offset
+_ONLY_ZONE = re.compile(r"(.*[0-9]) \((UTC|GMT|CES?T|MES?Z)\)", re.IGNORECASE)
 _DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # these numbers are days of the years 1954 to 2091
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 # A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the
@@ -102,7 +108,7 @@ def parse(text: str, rules: DateRules) -> Moment:
 
     A date without a time is the beginning of the day in the mapping's zone.
     """
-    text = " ".join(text.split())
+    text = _with_plain_zone(" ".join(text.split()))
     if text.isdigit() and text.isascii() and len(text) in _EPOCH:
         return Moment(timestamps.from_milliseconds(int(text) * _EPOCH[len(text)]))
     for form in rules.formats:
@@ -114,7 +120,31 @@ def parse(text: str, rules: DateRules) -> Moment:
                 raise
     moment = _read(text, rules.order)
     match = _matched(text) if ":" not in text else None  # a colon is only in a time
+    if text[-1:].isalpha() and _is_of_other_season(text, moment):
+        return _in_zone(moment, rules)._replace(warning=OTHER_SEASON)
     return _with_next_day(moment, rules) if match and match["hour"] is None else _in_zone(moment, rules)
+
+
+def needs_setting(error: ValueError) -> bool:
+    """Return whether an error of ``parse`` is about all dates of a column, and not about one cell."""
+    return str(error) in (NO_ZONE, NO_ORDER) or str(error).startswith(DAY_NUMBER)
+
+
+def _with_plain_zone(text: str) -> str:
+    """Return a date without brackets around its zone, and without the zone's name after an offset."""
+    if not text.endswith(")"):
+        return text
+    if (only := _ONLY_ZONE.fullmatch(text)) and not _HAS_OFFSET.search(only[1]):
+        return f"{only[1]} {only[2]}"
+    named = _NAME_OF_ZONE.fullmatch(text)
+    return named[1] if named and _HAS_OFFSET.search(named[1]) else text
+
+
+def _is_of_other_season(text: str, moment: datetime) -> bool:
+    """Return whether a date has a zone such as ``CET`` on a day on which Central Europe has ``CEST``."""
+    return (
+        text.rpartition(" ")[2].casefold() in _SEASONS and moment.utcoffset() != moment.astimezone(_BERLIN).utcoffset()
+    )
 
 
 def is_clock(text: str) -> bool:

@@ -14,6 +14,7 @@ _OTHERS = ("", "other reasons; the errors file has them")
 # This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.
 _SINGLE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the|\bline [0-9]+\b"
+    r'|"[^"]*" = ""'
 )
 
 

@@ -63,13 +63,13 @@ def _items(items: list[Any], repairs: list[str]) -> Iterator[Any]:
 def _line(text: str) -> str:
     """Return the repaired text.
 
-    It keeps characters that are unknown to this machine's Unicode, as the service may know them.
+    It keeps characters that this machine's Unicode does not know, because the service may know them.
     """
     return texts.repair_line(text, texts.undecided(text))
 
 
 def _json(value: Any, repairs: list[str]) -> Any:
-    """Return a JSON value with a question mark for each U+FFFD; the same value if two names would become equal."""
+    """Return a JSON value with ``?`` for each U+FFFD. If two names would become equal, return the unchanged value."""
     try:
         text = json_text.dumps(value)
         repaired = json_text.loads(text.replace(texts.REPLACEMENT, "?")) if texts.REPLACEMENT in text else value

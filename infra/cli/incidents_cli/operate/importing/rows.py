@@ -105,7 +105,9 @@ def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | N
                 while record and not as_text(record[-1]).strip():  # a spreadsheet may end with empty columns
                     record.pop()
                 header = tables.names(map(as_text, record))
-                header = tables.numbered(header, lambda name: folded(name) in mapping.columns)
+                header = tables.numbered(
+                    header, lambda name: folded(name) in mapping.columns.keys() | mapping.leave_out
+                )
                 _check_header(file, header, mapping)
         elif header is None:
             header = [name.strip() for name in record]

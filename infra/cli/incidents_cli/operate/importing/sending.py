@@ -17,7 +17,7 @@ from incidents.domain.errors import Violation
 from .checking import CheckedRow
 from .repairing import repair
 
-_LOOKS = 5  # the tries to find the incident of a taken number, because a list is eventually consistent
+_LOOKS = 5  # the attempts to find the incident that has a number, because a list is eventually consistent
 _PAUSE = 0.2  # seconds between two tries
 
 

@@ -6,12 +6,13 @@ A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads 
 import json
 from collections.abc import Iterator, Set
 from collections.abc import Mapping as Table
+from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import choosing, facts, mapping, moments, words
+from . import choosing, facts, mapping, moments, tables, words
 from .choosing import quoted
 from .convert import DATES
 from .facts import Column, File
@@ -79,7 +80,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
                   if folded(name) not in have]  # fmt: skip
         reasons = choosing.given_clocks(mapped, by_name)
     else:
-        mapped = choosing.targets(by_name, known.mapping)
+        mapped = choosing.targets([name for name, column in by_name.items() if not column.repeats], known.mapping)
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
@@ -87,7 +88,11 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
+            choosing.drop_plans(mapped, by_name, reasons)
+            choosing.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
+    for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
+        reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
     yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
         yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
@@ -125,9 +130,15 @@ def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     if of_file.sheet:
         yield f"sheet = {quoted(of_file.sheet)}"
     if of_file.other_sheets:
-        listed = ", ".join(of_file.other_sheets)
+        listed = tables.listed(of_file.other_sheets)
         yield f"# Other sheets, which are not imported: {listed}"
         notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
+        count = len(of_file.other_sheets) + 1
+        if 0 < of_file.looked_at < count:
+            notes.append(
+                f"The workbook has {count:,} sheets. The sheet was chosen among the first {of_file.looked_at} of them, "
+                "visible sheets before hidden ones. The command did not look at the others."
+            )
     if of_file.header_row:
         yield f"header_row = {of_file.header_row}  # the row that names the columns"
         notes.append(f"The columns are named in row {of_file.header_row}. The rows above it are not imported.")
@@ -154,7 +165,7 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
             note = f"  # where {taken[target]} is empty"
         elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
-            note = "  # the date of the entry stands for the detection"
+            note = "  # the date of the entry is used as the date of the detection"
         yield f"{quoted(name)} = {quoted(target)}{note}"
         taken.setdefault(target, name)
 
@@ -172,7 +183,7 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
         yield "# Without detected_at, MTTD, MTTR and the time to contain stay empty."
         notes.append("Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column.")
         if reported := [name for name, target in mapped.items() if target == "reported_at"]:
-            yield "# If the date of the report may stand for the detection, write instead of the lines above:"
+            yield "# To use the date of the report as the date of the detection, write instead of the lines above:"
             yield from (f'# {quoted(name)} = "detected_at"' for name in reported)
     if "incident_number" in missing:
         notes.append(
@@ -218,10 +229,7 @@ def _reading(
     """Yield the lines about dates, amounts and lists."""
     dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
     yield from _zone([column for column in dates if column.lacks_offset], settings, notes)
-    orders: set[Order] | None = None
-    for column in dates:
-        if column.orders is not None:
-            orders = column.orders if orders is None else orders & column.orders
+    orders = _orders(dates)
     if "date_order" in settings:
         yield f"date_order = {quoted(settings['date_order'])}"
     elif orders is not None and len(orders) == 1:
@@ -252,6 +260,19 @@ def _reading(
         yield f"list_separators = {_literal(settings['list_separators'])}"
     elif lists:
         yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
+
+
+def _orders(dates: list[Column]) -> set[Order] | None:
+    """Return the orders of day, month and year that fit all columns of dates, or None if no date needs an order."""
+    known = [column.orders for column in dates if column.orders is not None]
+    return set.intersection(*known) if known else None
+
+
+def _rules(mapped: Table[str, str], by_name: Table[str, Column], settings: Table[str, Any]) -> moments.DateRules:
+    """Return rules by which the dates of one row can be compared. Two dates without an offset have the same zone."""
+    orders = _orders([by_name[name] for name, target in mapped.items() if target in DATES])
+    order = settings.get("date_order") or (next(iter(orders)) if orders and len(orders) == 1 else None)
+    return moments.DateRules(UTC, order, tuple(settings.get("date_formats", ())))
 
 
 def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -24,6 +24,7 @@ WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
 _BLOCK = 1 << 20
+_LISTED = 20  # the most names of sheets in a message
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -134,8 +135,14 @@ def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> It
 
 def sheets(file: Path) -> dict[str, bool]:
     """Return the names of a workbook's sheets, and whether they are hidden. Raises StepFailed as ``read_workbook``."""
-    with _reading(file, "values", None) as process:
+    with _reading(file, "names", None) as process:
         return cast("dict[str, bool]", _answer(file, process)[1])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of sheets as a text, and the number of the others."""
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def unseen(file: Path, sheet: str) -> formats.Unseen:
@@ -182,7 +189,7 @@ def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
         raise _too_large(file, value)
     if kind == "no sheet":
         sheet, names = value
-        raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {', '.join(names)}", "Name one with --sheet.")
+        raise StepFailed(f"{file} has no sheet {sheet}.", f"  Its sheets: {listed(names)}", "Name one with --sheet.")
     return kind, value
 
 
@@ -206,10 +213,13 @@ def numbered(header: Iterable[str], is_numbered: Callable[[str], bool]) -> list[
 
     ``is_numbered`` gets the name with the number.
     """
+    header = list(header)
+    own = {name.casefold() for name in header}
     times: Counter[str] = Counter()
     columns = []
     for name in header:
         times[name.casefold()] += 1
         other = f"{name} ({times[name.casefold()]})"
-        columns.append(other if times[name.casefold()] > 1 and is_numbered(other) else name)
+        is_free = times[name.casefold()] > 1 and other.casefold() not in own
+        columns.append(other if is_free and is_numbered(other) else name)
     return columns

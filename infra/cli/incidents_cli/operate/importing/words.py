@@ -2,10 +2,10 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from incidents.domain import model
 
@@ -205,7 +205,8 @@ def value(field: str, text: str) -> str | None:
 def _listed(field: str, text: str) -> str | None:
     known = _by_value(field)
     whole = plain(folded(text))
-    return known.get(whole) or known.get(whole.replace(" ", "")) or known.get(plain(word(text)))
+    forms = (whole, whole.replace(" ", ""), whole.replace("-", " "), plain(word(text)))
+    return next((known[form] for form in forms if form in known), None)
 
 
 def _connected(field: str, text: str) -> list[str | None]:
@@ -263,6 +264,24 @@ def is_nothing(text: str) -> bool:
     This is only for columns of owners, categories or lists.
     """
     return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
+
+
+def is_plan(column: str, end: Literal["start", "due"]) -> bool:
+    """Return whether a column may be a date of a plan: the start of the work, or its due date."""
+    return not set(_words()["plans"][end]).isdisjoint(_forms(folded(column)))
+
+
+def is_verdict(text: str) -> bool:
+    """Return whether a text says if an alert was right, such as ``False positive``."""
+    return folded(text) in _words()["verdicts"]["words"]
+
+
+def name_of(document: Mapping[str, Any]) -> str | None:
+    """Return the name of a JSON object in a cell, or of an object in it. Return None if it has no name."""
+    members = [document.get(member) for member in _words()["objects"]["members"]]
+    texts = [member for member in members if isinstance(member, str) and member.strip()]
+    texts += [text for member in members if isinstance(member, dict) and (text := name_of(member))]
+    return texts[0] if texts else None
 
 
 def is_fault(text: str) -> bool:

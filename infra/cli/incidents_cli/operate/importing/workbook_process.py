@@ -5,8 +5,8 @@ can need many gigabytes. If an allocation fails, the library ends its process.
 
 ``tables`` runs this module. No other module opens a workbook, so the memory limit always holds. The arguments
 are the workbook, the bytes of memory that the process may use, what to read, and optionally the name of a sheet. What
-to read is ``values``, ``shown`` (the values as the workbook shows them) or ``unseen``. The process writes pickled pairs
-to stdout, each of a kind and a value:
+to read is ``names`` (only the names of the sheets), ``values``, ``shown`` (the values as the workbook shows them) or
+``unseen``. The process writes pickled pairs to stdout, each of a kind and a value:
 
     ("sheets", {name: is_hidden})   all sheets of the workbook
     ("rows", [(line, cells), ...])  some rows of the sheet, in their order
@@ -82,6 +82,9 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
             return
         if sheet is not None and sheet not in hidden:
             yield "no sheet", (sheet, list(hidden))
+            return
+        if what == "names":
+            yield "sheets", hidden
             return
         data = book.get_sheet_by_name(sheet or next(iter(hidden)))
         row, column = data.start or (0, 0)

@@ -25,19 +25,25 @@ class Checkpoint:
         self.path = path
         self._about = about
 
-    def load(self) -> dict[str, Any]:
-        """Return the last saved state, or {} without a file. Raises StepFailed for a broken file or another run's."""
+    def load(self, begin: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the last saved state, or ``begin`` without a file.
+
+        A value that is None in ``begin`` is a text later. Raises StepFailed for a broken file or another run's.
+        """
         try:
             with open_own(self.path) as file:
                 kept = json.loads(file.read())
-            about, state = dict[str, Any](kept["about"]), dict[str, Any](kept["state"])
+            about, state = dict[str, Any](kept["about"]), {**begin, **kept["state"]}
+            for name, value in begin.items():
+                if not isinstance(state[name], str | None if value is None else type(value)):
+                    raise TypeError(name)
         except FileNotFoundError:
-            return {}
+            return dict(begin)
         except OSError as error:
             raise StepFailed(
                 "The checkpoint cannot be read.", f"  {error}", "Remove the file to begin again."
             ) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise StepFailed(
                 "The checkpoint cannot be read.", f"  {self.path}", "Remove the file to begin again."
             ) from None

@@ -45,7 +45,7 @@ def verify(
     from . import verify as walk  # takes 0.8 s (pydantic and botocore), so `--help` does not import it
     from .reading import nothing_of  # takes 50 ms, so `--help` does not import it
 
-    reader = _reader(tenant_id, table, stack, region)
+    reader = tenant_reader(tenant_id, table, stack, region)
     if missing := reader.missing_indexes():
         advice = "Restore the table with all its indexes, as docs/runbooks/restore.md describes."
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
@@ -82,7 +82,7 @@ def export(
     """
     from . import export as walk  # takes 50 ms, so `--help` does not import it
 
-    reader = _reader(tenant_id, table, stack, region)
+    reader = tenant_reader(tenant_id, table, stack, region)
     left = f"{file}.part and {file}.checkpoint are left. Run the same command again to continue."
     with interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
         done = walk.export(reader, file, lambda count, part: show("incidents", count, part))
@@ -118,9 +118,13 @@ def erase(
     """
     from . import erase as walk  # takes 50 ms, so `--help` does not import it
 
-    reader = _reader(tenant_id, table, stack, region)
+    reader = tenant_reader(tenant_id, table, stack, region)
     stderr.print(
         f"This command erases all items of the tenant {tenant_id} from {reader.table_arn()}. You cannot undo it.",
+    )
+    stderr.print(
+        "If the stack seals histories, the manifests keep the ids of the tenant and of its incidents until their locks "
+        "end. They have no content of incidents."
     )
     stderr.print("Off-board the tenant first (docs/runbooks/offboarding.md), so that nobody writes new items for it.")
     if (yes_erase or typer.prompt("Type the tenant's id to erase it", err=True)) != tenant_id:
@@ -167,7 +171,7 @@ def counter(
         raise StepFailed(
             "--below does not fit.", f"  {below}", "Name a number like INC-2026-000042, of the year that --lower names."
         )
-    reader = _reader(tenant_id, table, stack, region)
+    reader = tenant_reader(tenant_id, table, stack, region)
     if lower is None:
         years = counting.read(reader)
         for each in years:
@@ -204,7 +208,8 @@ def _described(year: "Year") -> str:
     return "  ".join(named)
 
 
-def _reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
+def tenant_reader(tenant_id: str, table: str | None, stack: str | None, region: str | None) -> "TenantReader":
+    """Return a reader of a tenant's items. Raises StepFailed if the tenant id is not valid."""
     from .reading import TenantReader  # takes 50 ms, so `--help` does not import it
 
     deployment = Deployment(stack, region)

@@ -16,8 +16,8 @@ from incidents.storage import deadline_repository, keys, settings, stored_form
 from incidents.storage.deadline_repository import Head
 from incidents.storage.stored_form import Item
 
-from .invariants import Violation, of_expiry
 from .reading import TenantReader
+from .violations import Violation, of_expiry
 
 _RULE = "deadlines"
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
@@ -25,8 +25,8 @@ _AS_COMPUTED = "the stages of the incident by the current rules and settings"
 
 
 class DeadlineItems:
-    """Checks a tenant's heads and board rows. It does not check the heads of marked incidents, because a job will
-    replace them.
+    """Checks a tenant's heads and board rows. It does not check marked incidents, because a job will replace their
+    heads.
     """
 
     def __init__(self, reader: TenantReader) -> None:
@@ -40,6 +40,25 @@ class DeadlineItems:
             violations = self._of_row(sk) if incident_id is None else self._of_head(incident_id, item)
             yield sk, [*of_expiry(sk, item), *violations]
 
+    def of_incident(self, incident_id: str, item: Item) -> list[Violation]:
+        """Check that an incident without a head needs no head, or is marked."""
+        try:
+            needs_no_head = self._plan(stored_form.to_incident(item).incident).is_empty
+        except _UNREADABLE:  # another rule reports the incident
+            return []
+        if needs_no_head or self._is_marked(incident_id):
+            return []
+        return [Violation(_RULE, incident_id, "deadlines without a head", "a head, or a mark of the incident")]
+
+    def _is_marked(self, incident_id: str) -> bool:
+        return self._reader.item(keys.mark(keys.DEADLINES, self._tenant_id, incident_id)) is not None
+
+    def _plan(self, incident: Incident) -> keeping.Plan:
+        """Return the facts that the service would store about an incident now."""
+        item = self._reader.item(keys.settings(self._tenant_id, settings.DEADLINES))
+        chosen = rules.Settings() if item is None else rules.read(settings.to_settings(item).value)
+        return keeping.plan(incident, chosen, time.time_ns() // 1_000_000, dict)
+
     def _of_row(self, sk: str) -> list[Violation]:
         incident_id = sk.rpartition("#")[2]
         head = self._reader.item(keys.deadline_head(self._tenant_id, incident_id))
@@ -50,7 +69,7 @@ class DeadlineItems:
         return [Violation(_RULE, incident_id, f"the board row {sk}", "a row that the incident's head names")]
 
     def _of_head(self, incident_id: str, item: Item) -> list[Violation]:
-        if self._reader.item(keys.mark(keys.DEADLINES, self._tenant_id, incident_id)) is not None:
+        if self._is_marked(incident_id):
             return []
         try:
             head = deadline_repository.to_head(item).head
@@ -78,12 +97,7 @@ class DeadlineItems:
         if incident is None:
             yield Violation(_RULE, incident_id, "a head without an incident", "the incident, or no head")
             return
-        wanted = None
-        now = time.time_ns() // 1_000_000
-        if not keeping.is_off(incident):
-            item = self._reader.item(keys.settings(self._tenant_id, settings.DEADLINES))
-            chosen = rules.Settings() if item is None else rules.read(settings.to_settings(item).value)
-            wanted = keeping.plan(incident, chosen, now, dict).entry
+        wanted, now = self._plan(incident).entry, time.time_ns() // 1_000_000
         if _stages(head.entry, now) != _stages(wanted, now):
             yield Violation(_RULE, incident_id, f"the stages {_stages(head.entry, now)}", _AS_COMPUTED)
 

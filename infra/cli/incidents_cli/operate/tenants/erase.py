@@ -65,7 +65,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
         )
     table = reader.table_arn()
     checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
-    state: dict[str, Any] = {"started": _now(), "items": {}} | checkpoint.load()
+    state: dict[str, Any] = checkpoint.load({"started": _now(), "items": {}})
     # Save the checkpoint before any deletion. If this fails, the proof could not be written into the folder either.
     checkpoint.save(state)
 

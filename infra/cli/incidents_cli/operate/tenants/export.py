@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from incidents.domain import json_text, model, wire_form
 from incidents.storage import settings, stored_form
@@ -78,10 +78,9 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
-    state: dict[str, Any] = {
+    state = checkpoint.load({
         "after": None, "after_event": None, "bytes": 0, "incidents": 0, "changes": 0, "events": 0, "incomplete": 0,
-    }  # fmt: skip
-    state |= checkpoint.load()
+    })  # fmt: skip
     is_complete = "sha256" in state and _sha256(part if part.exists() else file) == state["sha256"]
     if file.exists() and (part.exists() or not is_complete):
         raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
@@ -89,7 +88,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
         progress = Progress(reader)
         is_settled = True
         with going_on(part, state["bytes"]) as whole:
-            lines = (_line(incident, reader) for incident in reader.incidents(state["after"]))
+            lines = (line_of(incident, reader) for incident in reader.incidents(state["after"]))
             for batch in batches(lines, AT_ONCE):
                 for line in batch:
                     state["incomplete"] += not line.is_whole
@@ -165,7 +164,7 @@ def _is_settled(incident_id: str) -> bool:
     return made is None or made / 1000 < time.time_ns() / 1e9 - SETTLE_SECONDS
 
 
-def _line(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
+def line_of(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
     if incident.item is None:  # the incident was created after the last page was read, or it is lost
         incident = reader.incident(incident.incident_id)
     if incident.item is None:

@@ -6,70 +6,30 @@ tests call them. If the service itself applies a rule, this module calls the ser
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from incidents import findings
 from incidents.domain import evidence, intake_policy, json_text, model, payloads, timestamps, wire_form
 from incidents.domain.errors import InvalidIncident, MalformedRequest
 from incidents.domain.evidence import EVENTS_KEPT
-from incidents.domain.model import Change, Incident
+from incidents.domain.model import Incident
 from incidents.findings import EventRefused, Finding, Node, mapping
 from incidents.storage import evidence_reader, keys, settings, stored_form
 from incidents.storage.evidence_reader import StoredEvidence
 from incidents.storage.stored_form import Item
 
-_WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
+from . import trails
+from .violations import UNREADABLE, Violation, of_expiry
+
 _NOT_A_CALLERS = model.STAMPED | {"is_deleted"}
 _HASH, _YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9]{4}")
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
-_SHOWN = 160  # the most characters of a printed value
-
-
-class Violation(NamedTuple):
-    """A stored item that breaks a rule. ``subject`` is the incident's id or the item's sort key.
-
-    ``found`` describes the stored value, and ``wanted`` the value that the rule requires.
-    """
-
-    rule: str
-    subject: str
-    found: str
-    wanted: str
-
-    def __str__(self) -> str:
-        return f"{self.subject}  {self.rule}: found {_shorten(self.found)}; expected {_shorten(self.wanted)}"
-
-
-@dataclass
-class History:
-    """The summary of an incident's changes. ``wrong`` has the violations that the changes show without the incident.
-
-    ``left`` has, for each changed field, the number of the last change of the field and the field's value after it.
-    ``evidence`` has the hashes of the events that the changes name.
-    """
-
-    count: int = 0
-    first: Change | None = None
-    last: Change | None = None
-    left: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    wrong: list[Violation] = field(default_factory=list)
-    evidence: set[str] = field(default_factory=set)
-
-
-def history(incident_id: str, changes: Iterable[Item]) -> History:
-    """Summarize and check an incident's changes, which come oldest first. Only one change is in memory at a time."""
-    so_far = History()
-    for item in changes:
-        so_far.wrong += _of_change(incident_id, item, so_far)
-    return so_far
 
 
 def of_incident(
-    tenant_id: str, incident_id: str, item: Item | None, trail: History, number: Item | None, events: set[str]
+    tenant_id: str, incident_id: str, item: Item | None, trail: trails.History, number: Item | None, events: set[str]
 ) -> list[Violation]:
     """Check an incident's item against the rules, its trail, the item of its incident number and its evidence.
 
@@ -98,24 +58,17 @@ def of_incident(
             _of_indexes(incident, item),
             _of_number(incident, number),
             iter(trail.wrong),
-            _of_trail(incident, stored.version, trail),
+            trails.of_incident(incident, stored.version, trail),
+            trails.of_chains(incident, item, trail),
             (
                 Violation("evidence", incident_id, f"no event {missing[:12]}...", "the event that a change names")
                 for missing in sorted(trail.evidence - events)
             ),
         )
         return [*expiring, *(violation for check in checks for violation in check)]
-    except (*_UNREADABLE, MalformedRequest) as error:
+    except (*UNREADABLE, MalformedRequest) as error:
         actual = f"an item that cannot be read ({type(error).__name__})"
         return [*expiring, Violation("readable", incident_id, actual, "an incident as the service writes it")]
-
-
-def of_expiry(subject: str, item: Item, part: str = "") -> list[Violation]:
-    """Check that a permanent item has no ``expires_at``, because DynamoDB's TTL would silently delete the item."""
-    if "expires_at" not in item:
-        return []
-    actual = f"expires_at {next(iter(item['expires_at'].values()))}{part}"
-    return [Violation("expiry", subject, actual, "no expires_at: DynamoDB deletes the item at that time")]
 
 
 def ignored_counts(counter: Item | None) -> range:
@@ -223,11 +176,11 @@ def _of_reading(stored: StoredEvidence, item: Item) -> Iterator[tuple[str, str]]
     if stored.adapter == mapping.ADAPTER or chosen is None or stored.is_cut:
         return
     with suppress(EventRefused):
-        found = [report for report in findings.read(event.value) if isinstance(report, Finding)]
-        if found and stored.adapter != findings.name_of(chosen):
+        reported = [report for report in findings.read(event.value) if isinstance(report, Finding)]
+        if reported and stored.adapter != findings.name_of(chosen):
             yield f"the adapter {stored.adapter}", f"the adapter {findings.name_of(chosen)}"
-        if found and stored.source not in {report.source for report in found}:
-            yield f"the source {stored.source}", f"the source {found[0].source}"
+        if reported and stored.source not in {report.source for report in reported}:
+            yield f"the source {stored.source}", f"the source {reported[0].source}"
 
 
 def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
@@ -244,7 +197,7 @@ def of_settings(sk: str, item: Item, current: Item | None) -> list[Violation]:
         if name == settings.MAPPINGS:
             mapping.parse_all(stored.value)
         newest = settings.to_settings(current) if current else None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         actual = f"settings that cannot be read ({type(error).__name__})"
         return [*violations, Violation("settings", sk, actual, "settings as the service writes them")]
     if numbered and stored.version != int(numbered):
@@ -263,51 +216,6 @@ def _of_reference(rule: str, hashed: str, item: Item, incident: Item | None, *, 
         actual = f"{rule} {hashed[:12]}... without an incident"
         return [Violation(rule, incident_id, actual, "the incident, or no such item")]
     return []
-
-
-def _of_change(incident_id: str, item: Item, so_far: History) -> Iterator[Violation]:
-    expected = so_far.count + 1
-    so_far.count += 1
-    yield from of_expiry(incident_id, item, f" of change {expected}")
-    try:
-        change, numbered = stored_form.to_change(item), int(item["sk"]["S"].rpartition("#")[2])
-    except _UNREADABLE as error:
-        actual = f"change {expected}, which cannot be read ({type(error).__name__})"
-        yield Violation("readable", incident_id, actual, "a change as the service writes it")
-        return
-    if (change.version, numbered) != (expected, expected):
-        yield Violation("versions", incident_id, f"change {numbered} instead of {expected}", "1, 2, 3 without a gap")
-        so_far.count = numbered
-    if change.action != (wanted := _action(change)):
-        yield Violation("action", incident_id, f"change {numbered} is {change.action}", wanted)
-    before = so_far.last.at if so_far.last else change.at
-    if change.at < before:
-        yield Violation("history", incident_id, f"change {numbered} at {change.at}", f"not before {before}")
-    for name, (old, new) in change.changes.items():
-        if name in _WRITE_ONCE:
-            yield Violation("history", incident_id, f"change {numbered} of {name}", "no change, as it is written once")
-        if name in so_far.left and so_far.left[name][1] != old:
-            version, value = so_far.left[name]
-            actual = f"change {numbered} of {name} from {old!r}"
-            yield Violation("history", incident_id, actual, f"from {value!r}, as change {version} left it")
-        so_far.left[name] = (numbered, new)
-    moved_from, moved_to = change.changes.get("status", ("", ""))
-    if moved_from in model.ALLOWED_TRANSITIONS and moved_to not in model.ALLOWED_TRANSITIONS[moved_from]:
-        actual = f"change {numbered} from {moved_from} to {moved_to}"
-        yield Violation("lifecycle", incident_id, actual, f"to {', '.join(model.ALLOWED_TRANSITIONS[moved_from])}")
-    if change.evidence:
-        so_far.evidence.add(change.evidence)
-    so_far.first = so_far.first or change
-    so_far.last = change
-
-
-def _action(change: Change) -> str:
-    """Return the action that a change must have, derived from the fields that it changed."""
-    if change.version == 1:
-        return "created"
-    unset: dict[str, Any] = {"is_deleted": None, "status": None}
-    old, new = ({name: pair[side] for name, pair in change.changes.items()} for side in (0, 1))
-    return model.action(unset | old, unset | new)  # type: ignore[arg-type]  # it reads only these two fields
 
 
 def _of_place(tenant_id: str, incident_id: str, incident: Incident) -> Iterator[Violation]:
@@ -370,25 +278,3 @@ def _of_number(incident: Incident, number: Item | None) -> Iterator[Violation]:
     if points_at != incident["id"]:
         actual = f"number {incident['incident_number']}, whose item names {points_at or 'no incident'}"
         yield Violation("number", incident["id"], actual, "a number whose item names this incident")
-
-
-def _of_trail(incident: Incident, version: int, trail: History) -> Iterator[Violation]:
-    incident_id, values = incident["id"], dict[str, Any](incident)
-    if trail.count != version:
-        actual = f"version {version} with {trail.count} changes"
-        yield Violation("versions", incident_id, actual, "one change per version")
-    for name, (left_by, value) in trail.left.items():
-        if name in values and values[name] != value:
-            actual = f"{name} {values[name]!r}"
-            yield Violation("history", incident_id, actual, f"{value!r}, as change {left_by} left it")
-    if trail.first and trail.last:
-        stamps = {"created_at": trail.first.at, "created_by": trail.first.by}
-        stamps |= {"updated_at": trail.last.at, "updated_by": trail.last.by}
-        for name, wanted in stamps.items():
-            if values[name] != wanted:
-                yield Violation("stamps", incident_id, f"{name} {values[name]}", f"{wanted}, as the trail says")
-
-
-def _shorten(text: str) -> str:
-    printable = "".join(character if character.isprintable() else "?" for character in text)
-    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}..."

@@ -12,8 +12,8 @@ from incidents.storage import keys
 from incidents.storage.metric_repository import MetricRepository, UnreadableIncident
 from incidents.storage.stored_form import Item
 
-from .invariants import Violation, of_expiry
 from .reading import TenantReader
+from .violations import Violation, of_expiry
 
 # The most days that are remembered as computed. An incident of a remembered day needs no read of the day's bucket.
 _REMEMBERED = 100_000

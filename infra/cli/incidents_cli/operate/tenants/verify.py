@@ -1,26 +1,26 @@
-"""Check every item of a tenant against the rules in ``invariants``. The check only reads the table.
+"""Check every item of a tenant against the rules in ``invariants``. The check writes nothing to the table.
 
-An interrupted check continues from its checkpoint. An item can look wrong only because somebody wrote between the reads
+An interrupted check continues from its checkpoint. A correct item can look wrong if somebody writes between the reads
 of two items that belong together. So the check waits and reads a suspicious item again before it reports the item.
 """
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from incidents.domain import model
 from incidents.storage import keys
 from incidents.storage.stored_form import Item
 
-from . import invariants
+from . import invariants, trails
 from .checkpoint import Checkpoint, going_on, write_durably
 from .deadline_items import DeadlineItems
-from .invariants import Violation
 from .metric_days import MetricDays
 from .reading import AT_ONCE, Progress, TenantReader, batches
+from .violations import Violation
 
 Tell = Callable[[str, int, float | None], None]
 """A function that receives the progress: a kind of items, the number of checked items, and the finished part.
@@ -63,8 +63,7 @@ def verify(
 
     Write the violations to ``report`` as JSON Lines, unless it is None.
     """
-    state: dict[str, Any] = {"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}}
-    state |= checkpoint.load()
+    state = checkpoint.load({"section": 0, "after": None, "bytes": 0, "looked_at": {}, "violations": {}})
     progress = Progress(reader)
     sections = _sections(reader)
     with going_on(report, state["bytes"]) if report else nullcontext() as lines:
@@ -90,38 +89,54 @@ def verify(
 
 
 class _Incidents:
-    """The section of the incidents. Each incident is checked with its changes, its number and its days' metrics."""
+    """The section of the incidents. Each incident is checked with its changes, its number and its days' metrics.
 
-    def __init__(self, reader: TenantReader, days: MetricDays) -> None:
-        self._reader, self._days = reader, days
+    The section also finds incidents that need a head of their deadlines and have none.
+    """
+
+    def __init__(self, reader: TenantReader, days: MetricDays, deadlines: DeadlineItems) -> None:
+        self._reader, self._days, self._deadlines = reader, days, deadlines
 
     def steps(self, after: str | None) -> Iterator[Step]:
-        histories = ((incident.incident_id, incident.item, invariants.history(incident.incident_id, incident.changes))
-                for incident in self._reader.incidents(after))  # fmt: skip
+        histories = (
+            (incident_id, item, trails.history(self._reader.tenant_id, incident_id, changes))
+            for incident_id, item, changes in self._reader.incidents(after)
+        )
         for batch in batches(histories, AT_ONCE):
-            numbers = self._reader.references(self._number(item) for _, item, _ in batch if item)
+            there = self._reader.references(
+                key for incident_id, item, _ in batch if item for key in (self._number(item), self._head(incident_id))
+            )
             suspects = [
                 incident_id
                 for incident_id, item, history in batch
-                if self._violations(incident_id, item, history, numbers.get(self._number(item)) if item else None)
+                if self._violations(incident_id, item, history, there)
             ]
             yield Step(batch[-1][0], len(batch), suspects)
 
     def look_again(self, sk: str) -> list[Violation]:
         _, item, changes = self._reader.incident(sk)
-        number = self._reader.item(self._number(item)) if item else None
-        return self._violations(sk, item, invariants.history(sk, changes), number)
+        there = self._reader.references([self._number(item), self._head(sk)] if item else [])
+        return self._violations(sk, item, trails.history(self._reader.tenant_id, sk, changes), there)
 
     def _violations(
-        self, incident_id: str, item: Item | None, history: invariants.History, number: Item | None
+        self, incident_id: str, item: Item | None, history: trails.History, there: Mapping[keys.Key, Item]
     ) -> list[Violation]:
+        """Return an incident's violations. ``there`` has the items of its number and of its head, if they exist."""
         events = self._reader.events(incident_id) if history.evidence else set()
+        number = there.get(self._number(item)) if item else None
         violations = invariants.of_incident(self._reader.tenant_id, incident_id, item, history, number, events)
-        readable = item is not None and not any(violation.rule == "readable" for violation in violations)
-        return violations + (self._days.of_incident(incident_id, item) if item is not None and readable else [])
+        if item is None or any(violation.rule == "readable" for violation in violations):
+            return violations
+        violations += self._days.of_incident(incident_id, item)
+        if "reportable_to" in item and self._head(incident_id) not in there:
+            violations += self._deadlines.of_incident(incident_id, item)
+        return violations
 
     def _number(self, item: Item) -> keys.Key:
         return keys.number(self._reader.tenant_id, item.get("incident_number", {}).get("S") or "none")
+
+    def _head(self, incident_id: str) -> keys.Key:
+        return keys.deadline_head(self._reader.tenant_id, incident_id)
 
 
 Look = Callable[[list[Item]], Iterable[tuple[str, list[Violation]]]]
@@ -148,7 +163,7 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
 
     Changes have no section, because they are checked with their incidents.
     """
-    days = MetricDays(reader)
+    days, deadlines = MetricDays(reader), DeadlineItems(reader)
 
     def named(batch: list[Item]) -> Iterator[tuple[str, Item, Item | None]]:
         at = [keys.incident(reader.tenant_id, item.get("incident_id", {}).get("S") or "none") for item in batch]
@@ -196,13 +211,13 @@ def _sections(reader: TenantReader) -> list[tuple[str, Section]]:
         return ((item["sk"]["S"], invariants.of_counter(item["sk"]["S"], item)) for item in batch)
 
     return [
-        ("incidents", _Incidents(reader, days)),
+        ("incidents", _Incidents(reader, days, deadlines)),
         ("numbers", _Items(reader, "NUMBER", numbers)),
         ("counters", _Items(reader, "COUNTER", counters)),
         ("idempotency keys", _Items(reader, "IDEMPOTENCY", key_records)),
         ("findings", _Items(reader, "FINDING", sightings)),
         ("evidence", _Items(reader, "EVIDENCE", evidence, at_once=10)),
         ("settings", _Items(reader, "SETTINGS", settings)),
-        ("deadline items", _Items(reader, "DEADLINE", DeadlineItems(reader).look, at_once=10)),
+        ("deadline items", _Items(reader, "DEADLINE", deadlines.look, at_once=10)),
         ("metric items", _Items(reader, "METRIC", days.look, at_once=10)),
     ]

@@ -1,0 +1,68 @@
+"""The edge of the schedule for seals. A run seals the marked tenants, or the tenant that an operator names.
+
+An operator's event is ``{"tenant_id": "acme", "whole": true, "erasure": null}``. The schedule's event has no tenant.
+"""
+
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from .. import manifest_store
+from ..domain import model
+from ..domain.identity import Identity
+from ..manifest_store import ManifestStore
+from ..runtime import cloudwatch, deadline, start
+from ..runtime.log import logger
+from ..sealing import Order
+from ..storage import dynamodb, guard, marks
+from ..storage.feed_reader import FeedReader
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class Run:
+    """One run. It can read the marks of all tenants, and can read the index of one tenant at a time."""
+
+    def __init__(self, order: Order | None) -> None:
+        self.order = order
+        self.marks = marks.seals()
+        self.store = ManifestStore()
+        self.settle_ms = round(float(os.environ["MARK_SETTLE_SECONDS"]) * 1000)
+
+    @contextmanager
+    def serving(self, tenant_id: str) -> Iterator[FeedReader]:
+        """Yield the reader of one tenant. Inside the context, the guard refuses requests for other tenants' items."""
+        identity = Identity(tenant_id, "system:history", None, frozenset())
+        with guard.serving_tenant(tenant_id):
+            yield FeedReader(identity, dynamodb.client(), dynamodb.table_name())
+
+
+def consumer(operate: Callable[[Run], list[str]]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
+    """Return a Lambda handler for an operation. The operation gets a run, and returns one outcome for each tenant."""
+    start.prepare(dynamodb.warm_up, manifest_store.s3, manifest_store.kms)
+
+    @wraps(operate)
+    def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
+        started = time.perf_counter()
+        with deadline.within(context.get_remaining_time_in_millis() / 1000):
+            outcomes = Counter(operate(Run(_order(event))))
+        cloudwatch.count("Seals", "outcome", outcomes)
+        line = {"operation": operate.__module__, "outcomes": dict(outcomes)}
+        logger.info("run", extra=line | {"duration_ms": round((time.perf_counter() - started) * 1000, 1)})
+        return dict(outcomes)
+
+    return handler
+
+
+def _order(event: Mapping[str, Any]) -> Order | None:
+    if "tenant_id" not in event:
+        return None
+    order = Order(event["tenant_id"], event.get("whole") is True, event.get("erasure"))
+    if not model.TENANT_ID.fullmatch(order.tenant_id) or not (order.erasure is None or _HASH.fullmatch(order.erasure)):
+        raise ValueError("the order must name a tenant, and may name the SHA-256 of a proof")
+    return order

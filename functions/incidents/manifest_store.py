@@ -1,0 +1,95 @@
+"""The bucket of the manifests, and the KMS key that signs them.
+
+A run puts a manifest only if the bucket has no object with its name. If somebody writes another version of an object
+later, the first version counts. Object Lock keeps the first version.
+"""
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .domain import manifests
+from .domain.manifests import Position
+from .runtime import sdk
+
+_LISTED = 10  # few, because usually each object has one version, and only the newest object is needed
+
+
+@cache
+def s3() -> Any:
+    """Return this process's S3 client, which is created on first use."""
+    return sdk.make_client("s3")
+
+
+@cache
+def kms() -> Any:
+    """Return this process's KMS client, which is created on first use."""
+    return sdk.make_client("kms")
+
+
+class Overtaken(Exception):
+    """Another run has put a manifest with the same number."""
+
+
+class ManifestStore:
+    """The manifests of all tenants."""
+
+    def __init__(self) -> None:
+        self._bucket, self._key = os.environ["HISTORY_BUCKET"], os.environ["HISTORY_KEY"]
+
+    def newest(self, tenant_id: str) -> Position | None:
+        """Return the position of a tenant's newest manifest, or None if the tenant has no manifest.
+
+        Raises ClientError, and the errors of a damaged manifest.
+        """
+        oldest: dict[str, Any] | None = None
+        for version in self._versions(manifests.folder(tenant_id)):
+            if oldest and version["Key"] != oldest["Key"]:
+                break
+            oldest = version
+        if oldest is None:
+            return None
+        named = {"Bucket": self._bucket, "Key": oldest["Key"], "VersionId": oldest["VersionId"]}
+        file: bytes = s3().get_object(**named)["Body"].read()
+        return manifests.position(manifests.without_signature(file))
+
+    def put(self, tenant_id: str, manifest: bytes) -> Position:
+        """Sign a manifest, put it into the bucket, and return its position. Raises ClientError and Overtaken."""
+        position = manifests.position(manifest)
+        signature = kms().sign(
+            KeyId=self._key, Message=sha256(manifest).digest(), MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"
+        )["Signature"]
+        try:
+            s3().put_object(
+                Bucket=self._bucket, Key=manifests.name(tenant_id, position.number), IfNoneMatch="*",
+                Body=manifests.signed(manifest, signing_key(self._key), signature), ContentType="application/jsonl",
+            )  # fmt: skip
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                raise Overtaken from error
+            raise
+        return position
+
+    def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Yield the versions of all objects, by name. The newest version of a name is first.
+
+        The list also has the objects that somebody hid with a delete marker.
+        """
+        place: dict[str, str] = {}
+        while True:
+            answer = s3().list_object_versions(Bucket=self._bucket, Prefix=prefix, MaxKeys=_LISTED, **place)
+            yield from answer.get("Versions", [])
+            if not answer["IsTruncated"]:
+                return
+            place = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
+
+
+@cache
+def signing_key(key: str) -> bytes:
+    """Return the public part of the key in DER."""
+    public_key: bytes = kms().get_public_key(KeyId=key)["PublicKey"]
+    return public_key

@@ -1,0 +1,88 @@
+"""The commands of `incidents audit`. They print who changed what, and write an auditor's pack."""
+
+import csv
+import sys
+from datetime import date
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated
+
+import typer
+
+from ...console import StepFailed, clean, interrupted, say, stderr, succeeded
+from ..deployment import Deployment, RegionOption, StackOption, TableOption
+from ..tenants.commands import TenantOption, tenant_reader
+
+audit = typer.Typer(no_args_is_help=True, help="Print who changed what in a tenant, or write an auditor's pack.")
+
+FirstDay = Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first day (UTC).")]
+LastDay = Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day (UTC), included.")]
+
+
+@audit.command()
+def trail(
+    tenant_id: TenantOption,
+    by: Annotated[str | None, typer.Option(metavar="PERSON", help="Print only the changes by this author.")] = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+    table: TableOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Print the changes in a tenant as CSV, one line for each changed field, incident by incident."""
+    from ..tenants.export import line_of  # takes 50 ms, so `--help` does not import it
+    from . import pack  # takes 0.2 s (the rules of deadlines), so `--help` does not import it
+
+    period = _period(first or "1970-01-01", last or "9999-12-31")
+    reader = tenant_reader(tenant_id, table, stack, region)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(pack.CHANGE_COLUMNS)
+    for incident in reader.incidents():
+        text = line_of(incident, reader).text
+        for row in pack.change_rows(pack.read(text), period) if text else ():
+            if by in (None, row[1]):
+                writer.writerow([clean(cell) for cell in row])
+
+
+@audit.command(name="pack")
+def pack_(
+    tenant_id: TenantOption,
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day of the period (UTC).")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day of the period (UTC), included.")],
+    sample: Annotated[int, typer.Option(min=0, help="The number of incidents in the sample.")] = 25,
+    seed: Annotated[str | None, typer.Option(help="Choose the sample with this text. Default: a random text.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", metavar="DIR", help="The new folder. Default: audit-TENANT-FROM-TO.")
+    ] = None,
+    table: TableOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write the files that an auditor needs for a period into a new folder, with a program that checks them.
+
+    Nothing is written if the history has a fault.
+    """
+    from . import pack  # takes 0.2 s (the rules of deadlines), so `--help` does not import it
+
+    period = _period(first, last)
+    reader = tenant_reader(tenant_id, table, stack, region)
+    place = folder or Path(f"audit-{tenant_id}-{first}-{last}")
+    chosen = pack.Choice(period, sample, seed or token_hex(8))
+    with interrupted(f"{place} is left, without its table of contents. Remove it."):
+        written = pack.write(place, Deployment(stack, region), reader, chosen)
+    stderr.print(f"{written.population} incidents in the period, {written.sample} in the sample (seed {chosen.seed})")
+    stderr.print(f"The manifests end at {written.until}. The fingerprint of the stack's key:")
+    say(written.fingerprint)
+    stderr.print("Give the fingerprint to the auditor in another way than the pack.")
+    succeeded(f"Wrote {place}")
+
+
+def _period(first: str, last: str) -> tuple[str, str]:
+    """Return the first and the last moment of a period as RFC 3339 texts."""
+    try:
+        start, end = (date.fromisoformat(day) for day in (first, last))
+    except ValueError as error:
+        raise StepFailed("A date is not valid.", f"  {error}", "Write a date like 2026-01-31.") from None
+    if start > end:
+        raise StepFailed("The period ends before it begins.", f"  {first} to {last}", "Swap the two dates.")
+    return f"{start.isoformat()}T00:00:00.000Z", f"{end.isoformat()}T23:59:59.999Z"

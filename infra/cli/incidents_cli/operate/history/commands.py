@@ -1,0 +1,94 @@
+"""The commands of `incidents history`. They seal a history, and check a history against its manifests."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...console import StepFailed, clean, say, stderr, step, succeeded
+from ..deployment import Deployment, RegionOption, StackOption, TableOption
+from ..tenants.commands import TenantOption, tenant_reader
+
+_RECENT = ("settling", "unsettled")  # the outcomes of tenants whose newest changes may not be in the index yet
+
+history = typer.Typer(no_args_is_help=True, help="Seal the history of a tenant, or check it against its seals.")
+
+
+@history.command()
+def seal(
+    tenant_id: Annotated[
+        str | None, typer.Option("--tenant", help="Seal only this tenant. Default: all tenants with unsealed changes.")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="With --tenant: seal all incidents of the tenant.")] = False,
+    erasure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --tenant: also seal this proof of the tenant's erasure.")
+    ] = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write signed manifests now. The schedule does the same once an hour for all tenants with unsealed changes."""
+    from . import manifest_bucket  # takes 60 ms, so `--help` does not import it
+
+    if tenant_id is None and (whole or erasure):
+        raise StepFailed("--whole and --erasure need a tenant.", "", "Add --tenant.")
+    order: dict[str, Any] = {}
+    if tenant_id is not None:
+        proof = sha256(erasure.read_bytes()).hexdigest() if erasure else None
+        order = {"tenant_id": tenant_id, "whole": whole, "erasure": proof}
+    deployment = Deployment(stack, region)
+    manifest_bucket.bucket_of(deployment)
+    with step("Sealing", "Sealed"):
+        answer = deployment.client("lambda").invoke(
+            FunctionName=deployment.outputs["SealHistoryFunction"], Payload=json.dumps(order)
+        )
+        outcomes: dict[str, Any] = json.loads(answer["Payload"].read())
+        left = {name: count for name, count in outcomes.items() if name not in ("computed", *_RECENT)}
+        if "FunctionError" in answer or left:
+            detail = outcomes.get("errorType") or ", ".join(f"{name}: {count}" for name, count in left.items())
+            advice = "Run the command again in a minute. If it fails again, follow docs/runbooks/history.md."
+            raise StepFailed("Some histories are not sealed.", f"  {detail}", advice)
+    stderr.print(f"Sealed tenants: {outcomes.get('computed', 0)}.")
+    if recent := sum(outcomes.get(name, 0) for name in _RECENT):
+        stderr.print(f"Tenants with changes in the last minutes, which a later run seals: {recent}.")
+
+
+@history.command()
+def verify(
+    tenant_id: TenantOption,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FINGERPRINT", help="The fingerprint of a key that may sign. Default: the stack's key."),
+    ] = None,
+    table: TableOption = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Check the history of a tenant in the table against its manifests. Print one line for each fault.
+
+    After a rotation of the key, repeat --key for each key. The service must not choose the keys that an auditor trusts.
+    """
+    from ..tenants.export import line_of  # takes 50 ms, so `--help` does not import it
+    from . import manifest_bucket, verify_history  # takes 90 ms, so `--help` does not import it
+
+    deployment = Deployment(stack, region)
+    reader = tenant_reader(tenant_id, table, stack, region)
+    keys = set(key or [manifest_bucket.fingerprint(deployment)])
+    with step("Checking the history", "Checked the history"):
+        # The manifests come first. Otherwise, they could have a change that the table did not have yet.
+        manifests = [*manifest_bucket.lines(deployment, tenant_id)]
+        export = ((line_of(each, reader).text or "{}").encode() for each in reader.incidents())
+        report = verify_history.check(tenant_id, keys, manifests, export)
+    for fault in report.faults:
+        say(clean(fault))
+    stderr.print(f"{report.incidents:>9,} incidents\n{report.manifests:>9,} manifests")
+    stderr.print(f"The manifests end at {report.until}. Changed since then: {report.unsealed} incidents.")
+    if report.unproved:
+        stderr.print(f"Without a hash, because an old release made the last change: {report.unproved} incidents.")
+    if report.erasures:
+        stderr.print(f"Erasures of the tenant: {report.erasures}. The incidents before the last one are not checked.")
+    stderr.print(f"Keys: {', '.join(sorted(keys))}")
+    if report.faults:
+        raise StepFailed(f"Faults: {len(report.faults)}.", "", "Follow docs/runbooks/history.md.")
+    succeeded(f"The history of the tenant {tenant_id} has no faults.")

@@ -1,0 +1,284 @@
+"""The files of an auditor's pack.
+
+The pack has the complete export of the tenant, so that the verifier can check that no incident is missing. The other
+files are views of the export: the population and the changes of the period, the sample, the metrics and the deadlines.
+"""
+
+import csv
+import json
+import shutil
+import time
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from incidents.domain.deadlines import assessment
+from incidents.domain.identity import Identity
+from incidents.domain.metric_answer import get_incident_metrics
+from incidents.domain.questions import Window
+from incidents.incident_deadlines import read_settings
+from incidents.storage import guard
+from incidents.storage.metric_repository import MetricRepository
+
+from ...console import StepFailed, clean, command, step
+from ..deployment import Deployment
+from ..tenants import export
+from ..tenants.reading import TenantReader
+from . import manifest_bucket, verify_history
+
+HERE = Path(__file__).parent
+Line = dict[str, Any]
+Period = tuple[str, str]
+
+INCIDENT_COLUMNS = (
+    "id", "incident_number", "title", "status", "severity", "category", "created_at", "created_by", "detected_at",
+    "closed_at", "is_deleted", "version",
+)  # fmt: skip
+POPULATION_COLUMNS = (*INCIDENT_COLUMNS, "created_in_period", "changes_in_period", "newest_sealed_version")
+CHANGE_COLUMNS = ("at", "by", "action", "incident_number", "incident_id", "version", "field", "from", "to")
+DEADLINE_COLUMNS = (
+    "incident_number", "incident_id", "regime", "stage", "state", "due_at", "submitted_at", "is_late", "reference",
+)  # fmt: skip
+SAMPLE_COLUMNS = ("id", "incident_number", "version", "hash", "newest_sealed_version", "sealed_head")
+
+
+class Choice(NamedTuple):
+    """The period, the size of the sample, and the seed that chooses the sample."""
+
+    period: Period
+    sample: int
+    seed: str
+
+
+class Written(NamedTuple):
+    """The numbers of incidents in the population and in the sample, the manifests' end, and the key's fingerprint."""
+
+    population: int
+    sample: int
+    until: str
+    fingerprint: str
+
+
+def write(folder: Path, deployment: Deployment, reader: TenantReader, choice: Choice) -> Written:
+    """Write the pack into a new folder. Raises StepFailed if the folder exists, or if the history has a fault."""
+    fingerprint = manifest_bucket.fingerprint(deployment)
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise StepFailed(f"{folder} exists already.", "", "Name a new folder: --folder DIR") from None
+    manifests, lines = folder / "manifests.jsonl", folder / "export.jsonl"
+    with step("Reading the manifests and the incidents", "Wrote the manifests and the export"):
+        # The manifests come first. Otherwise, they could have a change that the export does not have.
+        manifests.write_bytes(b"".join(manifest_bucket.lines(deployment, reader.tenant_id)))
+        export.export(reader, lines, lambda *_: None)
+        keys = write_keys(folder, manifests)
+        with manifests.open("rb") as sealed, lines.open("rb") as incidents:
+            report = verify_history.check(reader.tenant_id, keys, sealed, incidents)
+        if report.faults or fingerprint not in keys:
+            detail = "\n".join(f"  {clean(fault)}" for fault in report.faults[:10]) or "  another key signed"
+            shutil.rmtree(folder)
+            raise StepFailed(
+                "The history has faults, so no pack was written.", detail,
+                f"For all faults: {command('history verify')} --tenant {reader.tenant_id}",
+            )  # fmt: skip
+    with step("Writing the files of the pack", "Wrote the files of the pack"):
+        population = write_views(folder, lines, choice, report)
+        sample = write_sample(folder, lines, population, choice, report)
+        write_metrics(folder, deployment, reader, choice.period)
+        write_deadlines(folder, deployment, reader, lines, population)
+        shutil.copy(HERE / "verify_history.py", folder)
+        shutil.copy(HERE / "README.md", folder / "FORMAT.md")
+        (folder / "README.md").write_text(_readme(reader, choice, report, len(population)), encoding="utf-8")
+        write_contents(folder)
+    return Written(len(population), sample, report.until, fingerprint)
+
+
+def write_keys(folder: Path, manifests: Path) -> set[str]:
+    """Write the public keys that the manifests name as PEM files. Return their fingerprints."""
+    proofs = [json.loads(line) for line in manifests.read_bytes().splitlines()[1::2]]
+    keys = {proof["public_key"]: b64decode(proof["public_key"]) for proof in proofs}
+    for der in keys.values():
+        pem = load_der_public_key(der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        (folder / f"public-key-{sha256(der).hexdigest()[:8]}.pem").write_bytes(pem)
+    return {sha256(der).hexdigest() for der in keys.values()}
+
+
+def write_views(folder: Path, lines: Path, choice: Choice, report: verify_history.Report) -> set[str]:
+    """Write the population and the changes of the period. Return the ids of the population."""
+    population: set[str] = set()
+    with (
+        _table(folder / "population.csv", POPULATION_COLUMNS) as people,
+        _table(folder / "changes.csv", CHANGE_COLUMNS) as changed,
+    ):
+        for line in incidents_in(lines):
+            incident = line["incident"]
+            changes = [change for change in line["changes"] if is_in(change["at"], choice.period)]
+            if not changes:
+                continue
+            population.add(incident["id"])
+            created, (version, _) = is_in(incident["created_at"], choice.period), newest_seal(incident["id"], report)
+            people.row([*(incident[name] for name in INCIDENT_COLUMNS), created, len(changes), version])
+            for row in change_rows(line, choice.period):
+                changed.row(row)
+    return population
+
+
+def write_sample(folder: Path, lines: Path, population: set[str], choice: Choice, report: verify_history.Report) -> int:
+    """Write the histories of the sample, and the seal of each. Return the number of incidents in the sample.
+
+    The sample are the incidents with the lowest SHA-256 of the seed, a colon and the id. So an auditor can choose the
+    sample again, with any program.
+    """
+    ranked = sorted(population, key=lambda each: sha256(f"{choice.seed}:{each}".encode()).hexdigest())
+    chosen = set(ranked[: choice.sample])
+    with (
+        _table(folder / "sample.csv", SAMPLE_COLUMNS) as sample,
+        (folder / "sample.jsonl").open("wb") as histories,
+        lines.open("rb") as whole,
+    ):
+        for raw in whole:
+            line = read(raw)
+            if "incident" in line and line["incident"]["id"] in chosen:
+                histories.write(raw)
+                incident, last = line["incident"], line["changes"][-1]
+                named = [incident["id"], incident["incident_number"], incident["version"], last.get("hash")]
+                sample.row([*named, *newest_seal(incident["id"], report)])
+    return len(chosen)
+
+
+def write_metrics(folder: Path, deployment: Deployment, reader: TenantReader, period: Period) -> None:
+    """Write the metrics of the period, as the API answers them."""
+    first, last = (date.fromisoformat(at[:10]) for at in period)
+    window = Window(first, last, "severity", "month", time.time_ns() // 1_000_000)
+    identity = Identity(reader.tenant_id, "operator", None, frozenset())
+    with guard.serving_tenant(reader.tenant_id):
+        stored = MetricRepository(identity, deployment.guarded_dynamodb, reader.table_name)
+        answer = get_incident_metrics(window, stored)
+    (folder / "metrics.json").write_text(json.dumps(answer, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def write_deadlines(
+    folder: Path, deployment: Deployment, reader: TenantReader, lines: Path, population: set[str]
+) -> None:
+    """Write the deadlines of the population, with the state of each and whether its report was late."""
+    with deployment.settings_of(reader.tenant_id) as settings:
+        held = read_settings(settings)
+    now = datetime.now(UTC)
+    with _table(folder / "deadlines.csv", DEADLINE_COLUMNS) as deadlines:
+        for line in incidents_in(lines):
+            incident = line["incident"]
+            if incident["id"] not in population or not incident["reportable_to"]:
+                continue
+            reports = incident["regulatory_reports"]
+            facts = incident | {"regulatory_reports": json.dumps(reports, default=float) if reports else None}
+            for regime in assessment.deadlines(assessment.known(facts), held, now)["regimes"]:
+                for stage in regime["stages"]:
+                    due, sent = stage["due_at"], stage["submitted_at"]
+                    is_late = due is not None and due < (sent or now.isoformat())
+                    named = [incident["incident_number"], incident["id"], regime["regime"], stage["stage"]]
+                    deadlines.row([*named, stage["state"], due, sent, is_late, stage["reference"]])
+
+
+def write_contents(folder: Path) -> None:
+    """Write the table of contents: the name, the size and the SHA-256 of each file."""
+    files = sorted(folder.iterdir())
+    with _table(folder / "contents.csv", ("file", "bytes", "sha256")) as contents:
+        for file in files:
+            with file.open("rb") as whole:
+                contents.row([file.name, file.stat().st_size, file_digest(whole, "sha256").hexdigest()])
+
+
+def change_rows(line: Line, period: Period) -> Iterator[list[Any]]:
+    """Yield a row for each field that each change of the period changed. A create has one row, without a field."""
+    incident = line["incident"]
+    for change in line["changes"]:
+        if is_in(change["at"], period):
+            stamps = [change["at"], change["by"], change["action"]]
+            stamps += [incident["incident_number"], incident["id"], change["version"]]
+            for name, pair in change["changes"].items() or [("", {"from": None, "to": None})]:
+                yield [*stamps, name, *(_cell(pair[end]) for end in ("from", "to"))]
+
+
+def newest_seal(incident_id: str, report: verify_history.Report) -> tuple[int | None, str | None]:
+    """Return the newest version of an incident that a manifest has, and the head of the incident there."""
+    return max(report.sealed.get(incident_id, ()), key=lambda each: (each[0], each[1] or ""), default=(None, None))
+
+
+def incidents_in(lines: Path) -> Iterator[Line]:
+    """Yield the lines of the incidents in an export."""
+    with lines.open("rb") as whole:
+        for raw in whole:
+            line = read(raw)
+            if "incident" in line:
+                yield line
+
+
+def read(line: bytes | str) -> Line:
+    read_line: Line = json.loads(line, parse_float=Decimal)
+    return read_line
+
+
+def is_in(at: str, period: Period) -> bool:
+    return period[0] <= at <= period[1]
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False, default=lambda amount: f"{amount:f}")
+
+
+class _table:  # noqa: N801  # it is used like a function
+    """A CSV file. A cell that a spreadsheet would run as a formula begins with an apostrophe."""
+
+    def __init__(self, file: Path, columns: Iterable[str]) -> None:
+        self._file = file.open("x", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+        self.row(columns)
+
+    def row(self, cells: Iterable[Any]) -> None:
+        texts = ("" if cell is None else str(cell) for cell in cells)
+        self._writer.writerow(
+            [f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text for text in texts]
+        )
+
+    def __enter__(self) -> "_table":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _readme(reader: TenantReader, choice: Choice, report: verify_history.Report, population: int) -> str:
+    return f"""# Incidents of the tenant {reader.tenant_id}
+
+The period is from {choice.period[0]} to {choice.period[1]}. The table is `{reader.table_name}`.
+
+| file | content |
+|---|---|
+| `contents.csv` | the size and the SHA-256 of each other file |
+| `export.jsonl` | all incidents of the tenant with all changes, the events of findings, and the settings |
+| `manifests.jsonl` | the signed manifests, oldest first. They end at {report.until}. Erasures: {report.erasures} |
+| `population.csv` | the {population} incidents with a change in the period. A create is a change |
+| `changes.csv` | who changed what in the period |
+| `sample.csv`, `sample.jsonl` | the sample with its seals, and its complete histories. The seed is `{choice.seed}` |
+| `metrics.json` | MTTD, MTTR and time to contain, as of the time of this pack |
+| `deadlines.csv` | the deadlines of the population, and whether each report was late |
+| `public-key-*.pem` | the public keys that the manifests name |
+| `verify_history.py` | the program that checks the export against the manifests |
+| `FORMAT.md` | the formats, so that you can write such a program yourself |
+
+Get the fingerprint of the key from the operators of the service in another way than this pack. Then run:
+
+    pip install cryptography
+    python3 verify_history.py --tenant {reader.tenant_id} --key FINGERPRINT manifests.jsonl export.jsonl
+
+If the program finds no fault, the export lacks no sealed incident and no sealed change. So the population is complete
+until the end of the manifests. The sample are the incidents of the population with the lowest SHA-256 of the text
+`SEED:ID`. The dates in the files are UTC. If a cell could run as a formula, an apostrophe is in front of its text.
+"""

@@ -1,0 +1,22 @@
+// What a view shows as a file of comma-separated values (RFC 4180), for spreadsheets.
+import { say } from "./parts";
+
+export type Cell = string | number | boolean | null | undefined;
+
+/** Return rows as CSV. A text that a spreadsheet would compute as a formula begins with an apostrophe. */
+export const csv = (rows: Cell[][]): string => rows.map((row) => row.map((cell) => {
+  const text = typeof cell === "string" && /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : String(cell ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}).join(",")).join("\r\n") + "\r\n";
+
+/** A button that saves rows as a file. */
+export const Save = ({ name, rows }: { name: string; rows: () => Cell[][] }) => (
+  <button type="button" class="quiet" aria-label={`Save ${name} as CSV`} onClick={() => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff", csv(rows())], { type: "text/csv;charset=utf-8" })); // Excel needs the mark
+    link.download = `${name.replaceAll(" ", "-")}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    say(`Saved ${name}.csv`);
+  }}>CSV</button>
+);

@@ -1,0 +1,280 @@
+// What somebody typed and did not save yet. A draft lives in the memory of the page, outlives its view and the session,
+// and knows how to be saved. Nothing of it is stored in the browser, because it is data of the tenant.
+import { type Api, ApiError, type Attempt, type Change, type Incident, type Kind } from "./api";
+import { editsOf, type Typed } from "./fields";
+import { type Collision, createOf, type Edits, made, merge, patchOf, pruned, type Values } from "./merge";
+
+/** Edits that were sent, and of which nobody knows whether they were saved. */
+interface Sent {
+  edits: Edits;
+  typed: Record<string, Typed>;
+  key: string;
+}
+
+/** The values that a new incident of the console has if nobody types others. */
+const NEW = { source: "edm", source_type: "frontend", status: "new" };
+
+export class Draft {
+  typed: Record<string, Typed> = {};
+  /** Whether a person typed into it. A draft that only has proposed values can be lost. */
+  touched = false;
+  collisions: Collision[] = [];
+  /** What the person decided about a collision, by its path. */
+  decided: Record<string, "mine" | "theirs"> = {};
+  /** What is wrong, by path. The path "" has what belongs to no field. */
+  wrong: Record<string, string> = {};
+  problem: ApiError | null = null;
+  /** Why the draft waits to be sent again, and for how many seconds. Null if it does not wait. */
+  waits: { kind: Kind; seconds: number } | null = null;
+  #running: AbortController | null = null;
+  #sent: Sent[] = [];
+  #listeners = new Set<() => void>();
+
+  /** ``base`` is the incident as it was when the person began, or null for a new incident. */
+  constructor(public base: Incident | null) {}
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  get saving(): boolean {
+    return this.#running !== null;
+  }
+
+  /** The incident as a form shows it. A new one has only what the service would set. */
+  get values(): Values {
+    return (this.base ?? NEW) as unknown as Values;
+  }
+
+  type(path: string, typed: Typed, byPerson = true): void {
+    this.typed[path] = typed;
+    this.touched ||= byPerson;
+    delete this.wrong[path];
+    this.changed();
+  }
+
+  forget(path: string): void {
+    delete this.typed[path];
+    delete this.wrong[path];
+    this.changed();
+  }
+
+  /** Whether saving would change something, or the text of a field means no value. */
+  get dirty(): boolean {
+    const { edits, wrong } = editsOf(this.typed, this.values);
+    return Object.keys(wrong).length > 0 || Object.keys(pruned(this.values, edits)).length > 0;
+  }
+
+  /** The collisions that nobody decided yet. */
+  get open(): Collision[] {
+    return this.collisions.filter(({ path }) => !(path in this.decided));
+  }
+
+  decide(path: string, whose: "mine" | "theirs"): void {
+    this.decided[path] = whose;
+    this.changed();
+  }
+
+  stop(): void {
+    this.#running?.abort();
+  }
+
+  /** Save the draft. Return the incident as it then is, or null if there is something to correct, to decide or to retry. */
+  async save(api: Api): Promise<Incident | null> {
+    return this.#run((attempt) => (this.base ? this.#update(api, attempt) : this.#create(api, attempt)));
+  }
+
+  /** Delete the incident, if it is still as the person saw it. */
+  async remove(api: Api): Promise<Incident | null> {
+    return this.#run(async (attempt) => {
+      const base = this.#known();
+      try {
+        await api.remove(base.id, base.version, attempt);
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.kind !== "stale") throw error;
+        const current = await api.current(base.id, attempt);
+        this.base = current;
+        if (!current.is_deleted) {
+          this.typed = {};
+          throw new ApiError("stale", `${current.updated_by} changed the incident meanwhile. Look at it, and type its number again.`);
+        }
+      }
+      return { ...base, is_deleted: true };
+    });
+  }
+
+  async #run(work: (attempt: Attempt) => Promise<Incident | null>): Promise<Incident | null> {
+    if (this.#running) return null;
+    this.#running = new AbortController();
+    const waits = (kind: Kind, seconds: number): void => {
+      this.waits = { kind, seconds };
+      this.changed();
+    };
+    this.problem = null;
+    this.wrong = {};
+    this.changed();
+    try {
+      return await work({ signal: this.#running.signal, waits, unsure: false });
+    } catch (error) {
+      this.problem = error instanceof ApiError ? error : new ApiError("broken", String(error));
+      this.wrong = faults(this.problem);
+      return null;
+    } finally {
+      this.#running = null;
+      this.waits = null;
+      this.changed();
+    }
+  }
+
+  #known(): Incident {
+    if (!this.base) throw new Error("The incident is not created yet.");
+    return this.base;
+  }
+
+  /** Return the edits, or null if the text of a field means no value. */
+  #edits(): Edits | null {
+    const { edits, wrong } = editsOf(this.typed, this.values);
+    this.wrong = wrong;
+    return Object.keys(wrong).length > 0 ? null : edits;
+  }
+
+  /**
+   * Create the incident. While nobody knows whether the service got a create, the same create is sent again, with the
+   * same key. What was typed since then becomes an edit of the created incident.
+   */
+  async #create(api: Api, attempt: Attempt): Promise<Incident | null> {
+    let sent = this.#sent[0];
+    if (!sent) {
+      const edits = this.#edits();
+      if (!edits) return null;
+      sent = { edits, typed: { ...this.typed }, key: crypto.randomUUID() };
+      this.#sent = [sent];
+    }
+    try {
+      this.base = await api.create({ source_type: NEW.source_type, ...createOf(sent.edits) }, sent.key, attempt);
+    } catch (error) {
+      if (error instanceof ApiError && (error.kind === "refused" || (!attempt.unsure && error.kind !== "stopped"))) this.#sent = [];
+      throw error;
+    }
+    this.#sent = [];
+    this.#drop(sent.typed);
+    return this.dirty ? this.#update(api, attempt) : this.#saved(this.base);
+  }
+
+  async #update(api: Api, attempt: Attempt): Promise<Incident | null> {
+    for (;;) {
+      const wanted = this.#edits();
+      if (!wanted) return null;
+      if (this.collisions.length > 0) {
+        if (this.open.length > 0) return null;
+        for (const { path } of this.collisions) if (this.decided[path] === "theirs") {
+          delete this.typed[path];
+          delete wanted[path];
+        }
+        this.collisions = [];
+        this.decided = {};
+      }
+      const base = this.#known();
+      const edits = pruned(this.values, wanted);
+      if (Object.keys(edits).length === 0) return this.#saved(base);
+      const sent = { edits, typed: { ...this.typed }, key: "" };
+      const asked = { ...attempt, unsure: false };
+      try {
+        this.base = await api.patch(base.id, base.version, patchOf(edits), asked);
+        this.#sent = [];
+        this.#drop(sent.typed);
+        return this.#saved(this.base, this.dirty);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (asked.unsure || error.kind === "stopped") this.#sent.push(sent);
+        if (error.kind !== "stale") throw error;
+      }
+      await this.#catchUp(api, attempt);
+      if (this.open.length > 0) return null;
+    }
+  }
+
+  /**
+   * Merge what others changed meanwhile. If an answer to an earlier request was lost, the trail says whether that request
+   * made the version after the base. Then it is saved, and is not sent again.
+   */
+  async #catchUp(api: Api, attempt: Attempt): Promise<void> {
+    let base = this.#known();
+    if (this.#sent.length > 0) {
+      const change = await api.change(base.id, base.version + 1, attempt);
+      const mine = change && this.#sent.find(({ edits }) => isMine(change, edits, api.session.person.subject));
+      if (change && mine) {
+        const after = Object.fromEntries(Object.entries(change.changes).map(([name, { to }]) => [name, to]));
+        base = { ...base, ...after, version: change.version };
+        this.#drop(mine.typed);
+      }
+    }
+    const current = await api.current(base.id, attempt);
+    this.#sent = [];
+    const { edits } = editsOf(this.typed, base as unknown as Values);
+    this.collisions = merge(base as unknown as Values, current as unknown as Values, edits).collisions;
+    this.decided = {};
+    this.base = current;
+  }
+
+  /** Forget what was saved. What was typed since it was sent stays. */
+  #drop(saved: Record<string, Typed>): void {
+    for (const [path, typed] of Object.entries(saved)) {
+      const now = this.typed[path];
+      if (now !== undefined && JSON.stringify(now) === JSON.stringify(typed)) delete this.typed[path];
+    }
+  }
+
+  #saved(incident: Incident, more = false): Incident {
+    this.base = incident;
+    this.touched = more;
+    if (!more) this.typed = {};
+    this.collisions = [];
+    return incident;
+  }
+}
+
+const isMine = (change: Change, edits: Edits, subject: string): boolean =>
+  (!subject || change.by === subject) && made(edits, Object.fromEntries(Object.entries(change.changes).map(([name, { to }]) => [name, to])));
+
+/** Return the errors of a problem document by path. An error of an item belongs to its list. */
+function faults({ problem }: ApiError): Record<string, string> {
+  const found: Record<string, string> = {};
+  const errors = Array.isArray(problem["errors"]) ? (problem["errors"] as { pointer: string; detail: string }[]) : [];
+  for (const { pointer, detail } of errors) {
+    const path = pointer.slice(1);
+    const place = path.startsWith("regulatory_reports/") ? path : (path.split("/")[0] ?? "");
+    found[place] = found[place] ? `${found[place]}; ${detail}` : detail;
+  }
+  return found;
+}
+
+const drafts = new Map<string, Draft>();
+
+/** Return the draft with a name, such as "new" or "inc_… edit". If there is none with anything in it, begin it with ``base``. */
+export function draftOf(name: string, base: Incident | null): Draft {
+  const known = drafts.get(name);
+  if (known && (isKept(known) || (known.base?.version ?? 0) >= (base?.version ?? 0))) return known;
+  const draft = new Draft(base);
+  drafts.set(name, draft);
+  return draft;
+}
+
+const isKept = (draft: Draft): boolean => draft.touched || draft.saving || draft.collisions.length > 0;
+
+/** Return the draft with a name if a person typed into it, or null. */
+export const kept = (name: string): Draft | null => {
+  const draft = drafts.get(name);
+  return draft && isKept(draft) ? draft : null;
+};
+
+export const discard = (name: string): boolean => drafts.delete(name);
+export const discardAll = (): void => drafts.clear();
+
+/** Return the drafts with something that a person typed, by name. */
+export const unsaved = (): [name: string, draft: Draft][] => [...drafts].filter(([, draft]) => draft.saving || (draft.touched && draft.dirty));

@@ -1,0 +1,414 @@
+"""Tests of the console's forms in Chromium, against the real handlers. What people type is never lost."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.console import API, Server, World, serve, token
+from tests.support.page import Visit, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Dialog
+
+
+class Caller:
+    """Calls the handlers through the server, as another person's program."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __call__(self, method: str, path: str, body: object = None, subject: str = "jo.mills") -> Any:
+        connection = HTTPConnection(self._server.origin.removeprefix("http://"))
+        headers = {"authorization": f"Bearer {token('acme', subject)}", "content-type": "application/json"}
+        connection.request(method, API + path, json.dumps(body) if body is not None else None, headers)
+        text = connection.getresponse().read()
+        connection.close()
+        return json.loads(text) if text else None
+
+    def trail(self, incident_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self("GET", f"/{incident_id}/changes?limit=100")["items"]
+        return found
+
+
+@pytest.fixture
+def call(server: Server, real: World) -> Caller:
+    return Caller(server)
+
+
+@pytest.fixture
+def made(call: Caller) -> dict[str, Any]:
+    """Return an incident that nobody owns."""
+    found: dict[str, Any] = call("POST", "", {
+        "title": "Laptop stolen", "severity": "medium", "tags": ["travel"], "detected_at": "2026-11-20T08:00:00Z",
+    })  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="module")
+def desk(browser: "Browser") -> Iterator[Visit]:
+    with serve(World()) as unused, visit(browser, unused, clock=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ada(desk: Visit, server: Server, real: World) -> Iterator[Visit]:
+    """Yield a window in which ada signed in. Each test has its own server, and so its own origin."""
+    desk.server = server
+    desk.context.clear_cookies()
+    desk.reported.clear()
+    yield desk.open(person="ada")
+    with asked(desk):
+        desk.page.goto("about:blank")
+    assert [line for line in desk.reported if "Failed to load resource" not in line] == []
+
+
+@contextmanager
+def asked(here: Visit) -> Iterator[list[str]]:
+    """Accept the browser's questions before a page is left. Yield their kinds."""
+    questions: list[str] = []
+
+    def accept(dialog: "Dialog") -> None:
+        questions.append(dialog.type)
+        dialog.accept()
+
+    here.page.on("dialog", accept)
+    yield questions
+    here.page.remove_listener("dialog", accept)
+    here.reported[:] = [line for line in here.reported if not line.startswith("dialog")]
+
+
+def saved(here: Visit) -> None:
+    """Save the form, and wait until the incident is shown."""
+    here.page.locator("form.edit button[type=submit]").click()
+    here.page.wait_for_selector(".timeline")
+    here.settled()
+
+
+def test_a_new_incident_is_made_once_even_if_its_answer_is_lost(ada: Visit, call: Caller, real: World) -> None:
+    page = ada.page
+    page.get_by_role("link", name="New", exact=True).click()
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_selector(".input.wrong")
+    assert "Title is required" in page.inner_text("#field-title-about")
+    assert page.evaluate("document.activeElement.id") == "field-title"
+    page.keyboard.type("Laptop stolen")
+    page.locator("#field-severity").select_option("medium")
+    for asset in ("lap-7", "lap-8"):
+        page.locator("#field-affected_asset_ids").fill(asset)
+        page.keyboard.press("Enter")
+    page.get_by_role("button", name="Remove lap-8").click()
+    page.locator("#field-affected_asset_ids").fill("lap-9")  # not added, but typed
+    page.locator("#field-occurred_at").fill("2026-11-20 08:30")
+    page.locator("#field-detected_at").fill("2026-11-20 08:00Z")
+    real.faults["ada"] = ["lost"]
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_selector("text=No answer yet")
+    page.locator("#field-owner_id").fill("sam")  # typed while the page waits for an answer
+    ada.until("location.hash.includes('inc_')")
+    ada.settled()
+    (one,) = call("GET", "?limit=100")["items"]
+    assert (one["title"], one["affected_asset_ids"], one["detected_at"]) == (
+        "Laptop stolen",
+        ["lap-7", "lap-9"],
+        "2026-11-20T08:00:00.000Z",
+    )
+    assert (one["occurred_at"], one["owner_id"], one["created_by"]) == ("2026-11-20T07:30:00.000Z", "sam", "ada")
+    assert one["source_type"] == "frontend"
+
+
+def test_the_service_s_errors_stand_beside_their_fields(ada: Visit, made: dict[str, Any], call: Caller) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit/when")
+    page.wait_for_selector("form.edit")
+    assert page.evaluate("document.activeElement.id") == "field-occurred_at"
+    page.keyboard.type("2026-11-21 09:00")
+    page.locator("#field-contained_at").fill("soon")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".wrong")
+    assert "Contained must be a time such as" in page.inner_text("#field-contained_at-about")
+    page.locator("#field-contained_at").fill("")
+    page.keyboard.press("Enter")
+    ada.until("document.activeElement.id === 'field-occurred_at'")
+    assert "must not be after detected_at" in page.inner_text("#field-occurred_at-about")
+    assert page.get_attribute("#field-occurred_at", "aria-invalid") == "true"
+    assert ada.axe() == []
+    page.locator("#field-occurred_at").fill("2026-11-20 07:59Z")
+    saved(ada)
+    assert call("GET", f"/{made['id']}")["mttd_minutes"] == 1
+
+
+def test_two_people_s_changes_of_different_fields_are_both_saved_without_a_word(
+    ada: Visit, made: dict[str, Any], call: Caller
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-title").fill("Laptop stolen on a train")
+    page.locator("#field-tags").fill("police")
+    call("PATCH", f"/{made['id']}", {"severity": "high", "tags": {"add": ["encrypted"], "remove": ["travel"]}})
+    saved(ada)
+    one = call("GET", f"/{made['id']}")
+    assert (one["title"], one["severity"], one["tags"]) == ("Laptop stolen on a train", "high", ["encrypted", "police"])
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "jo.mills", "ada"]
+
+
+def test_a_change_whose_answer_was_lost_is_not_made_again_after_somebody_else_s(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    ada.go(f"#/incidents/{made['id']}/edit")
+    ada.page.locator("#field-title").fill("Laptop found")
+    real.faults["ada"] = ["lost"]
+    ada.page.get_by_role("button", name="Save").click()
+    ada.page.wait_for_selector("text=No answer yet")
+    assert call("PATCH", f"/{made['id']}", {"title": "Laptop lost"})["version"] == 3
+    ada.page.wait_for_selector(".timeline, .collisions")
+    assert ada.page.locator(".collisions").count() == 0, "the page asks about a change that it had already saved"
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada", "jo.mills"]
+
+
+def test_the_same_field_shows_before_theirs_and_yours_and_nothing_is_lost(
+    ada: Visit, made: dict[str, Any], call: Caller
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-title").fill("Laptop of the CFO stolen")
+    page.locator("#field-category").fill("physical")
+    page.locator("#field-description").fill("On the train to Bonn.")
+    call("PATCH", f"/{made['id']}", {"title": "Laptop lost", "category": "other", "owner_id": "jo.mills"})
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".collisions")
+    assert page.evaluate("document.activeElement.tagName") == "H2"
+    assert ada.axe() == []
+    shown = [" ".join(one.split()) for one in page.locator(".collisions fieldset").all_inner_texts()]
+    assert shown == [
+        "Title Before Laptop stolen Theirs Laptop lost Yours Laptop of the CFO stolen Keep yours Take theirs",
+        "Category Before nothing Theirs other Yours physical Keep yours Take theirs",
+    ]
+    assert page.get_by_role("button", name="Save").is_disabled()
+    assert page.locator("#field-description").input_value() == "On the train to Bonn."
+    page.get_by_label("Keep yours").first.check()
+    page.get_by_label("Take theirs").last.check()
+    saved(ada)
+    one = call("GET", f"/{made['id']}")
+    wanted = ("Laptop of the CFO stolen", "other", "On the train to Bonn.", "jo.mills")
+    assert (one["title"], one["category"], one["description"], one["owner_id"]) == wanted
+    assert len(call.trail(made["id"])) == 3
+
+
+def test_a_draft_outlives_the_session_the_network_and_its_view(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-root_cause").fill("The bag was open.")
+    page.get_by_role("link", name="Metrics").click()
+    page.wait_for_selector("h1:has-text('How long')")
+    page.locator(".unsaved").get_by_role("link", name=made["incident_number"]).click()
+    assert page.locator("#field-root_cause").input_value() == "The bag was open."
+    with asked(ada) as questions:
+        page.reload()
+    assert questions == ["beforeunload"]
+    page.wait_for_selector(".top")
+
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-root_cause").fill("The bag was open.")
+    real.token_is_valid = real.refresh_is_valid = False
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("text=Your session has ended")
+    page.locator("#field-owner_id").fill("ada")  # still possible
+    real.token_is_valid = real.refresh_is_valid = True
+    with page.expect_popup():
+        page.get_by_role("button", name="Sign in again").click()
+    ada.until("!document.querySelector('.banner')")
+    page.wait_for_selector("text=Unsaved")
+    ada.until("!document.querySelector('form.edit button[type=submit]').disabled")
+    assert page.locator("#field-owner_id").input_value() == "ada"
+    assert call("GET", f"/{made['id']}")["root_cause"] == "The bag was open."
+
+    ada.context.set_offline(True)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector("text=No answer yet")
+    ada.context.set_offline(False)
+    page.wait_for_selector(".timeline")
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada", "ada"]
+
+
+def test_somebody_else_s_sign_in_does_not_get_what_was_typed(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-root_cause").fill("The bag was open.")
+    real.token_is_valid = real.refresh_is_valid = False
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".banner")
+    real.token_is_valid = real.refresh_is_valid = True
+    for person, words in (("eve", "This page belongs to ada of acme"), ("ada", "")):
+        page.evaluate("fetch('/token-issuer/sign-out')")  # so that the issuer asks who signs in
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name="Sign in again").click()
+        opened.value.get_by_label("Person", exact=True).fill(person)
+        opened.value.get_by_role("button", name="Sign in").click()
+        if words:
+            page.wait_for_selector(f"text={words}")
+            assert page.locator("#field-root_cause").input_value() == "The bag was open."
+    page.wait_for_selector(".timeline")
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada"]
+
+
+def test_a_deletion_looks_again_if_somebody_changed_the_incident_meanwhile(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}")
+    page.get_by_role("button", name="Delete this incident").click()
+    call("PATCH", f"/{made['id']}", {"severity": "critical"})
+    typed = page.get_by_label("To delete it, type its number")
+    typed.fill(made["incident_number"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=jo.mills changed the incident meanwhile")
+    page.wait_for_selector(".title .severity.critical")
+    assert typed.input_value() == ""
+    real.faults["ada"] = ["lost"]
+    typed.fill(made["incident_number"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Restore this incident")
+    assert [change["action"] for change in call.trail(made["id"])] == ["created", "updated", "deleted"]
+
+
+def test_who_may_only_read_sees_no_control_that_the_api_would_refuse(
+    browser: "Browser", server: Server, made: dict[str, Any]
+) -> None:
+    with visit(browser, server, clock=False) as here:
+        here.open(person="ada", scope="incidents:read")
+        for hash_ in ("#/?open=true", f"#/incidents/{made['id']}"):
+            here.go(hash_)
+            here.settled()
+            words = here.page.locator("button, a.button, nav a, .card a").all_inner_texts()
+            assert not [
+                one for one in words if one.split(" ")[0] in ("New", "Edit", "Move", "Take", "Delete", "Record")
+            ]
+        for hash_ in ("#/new", f"#/incidents/{made['id']}/edit"):
+            here.go(hash_)
+            here.page.wait_for_selector("text=You may not change incidents")
+
+
+class Keyboard:
+    """Uses the page by keyboard alone."""
+
+    def __init__(self, here: Visit) -> None:
+        self._here, self._keys = here, here.page.keyboard
+
+    def reach(self, name: str) -> None:
+        """Press Tab until the control with this name has the focus."""
+        for _ in range(250):
+            self._keys.press("Tab")
+            if self._here.page.evaluate(_NAME_OF_FOCUS) == name:
+                return
+        raise AssertionError(f"Tab does not reach {name}")
+
+    def use(self, name: str, *typed: str) -> None:
+        """Reach a control and press Enter. Then type each text, with Tab before each but the first, and press Enter."""
+        self.reach(name)
+        self._keys.press("Enter")
+        for number, text in enumerate(typed):
+            if number == 0:
+                self._here.until("document.activeElement.tagName === 'INPUT'")
+            else:
+                self.reach(text.partition("=")[0])
+            self._keys.press("Control+a")
+            self._keys.type(text.partition("=")[2])
+        if typed:
+            self._keys.press("Enter")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self._keys.press(key)
+
+
+_NAME_OF_FOCUS = """(() => { const one = document.activeElement;
+  return one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent; })()"""
+
+
+def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) -> None:
+    page, keys = ada.page, Keyboard(ada)
+
+    def version(wanted: int) -> None:
+        """Wait until the page shows the version that the last step made."""
+        shown = (
+            "[...document.querySelectorAll('dt')].find((one) => one.textContent === 'Version')?.nextSibling.textContent"
+        )
+        ada.until(f"{shown} === '{wanted}'")
+        ada.settled()
+
+    keys.reach("New")
+    keys.press("Enter")
+    page.wait_for_selector("#field-title")
+    keys.reach("Title (required)")
+    page.keyboard.type("Mailbox of the CFO forwarded to an unknown address")
+    keys.press("Enter")
+    version(1)
+    one = call("GET", "?limit=1")["items"][0]
+    keys.use("Take this incident")
+    version(2)
+    keys.use("Move to investigating")
+    ada.until("document.activeElement.type === 'submit'")
+    keys.press("Enter")
+    version(3)
+    assert page.evaluate(_NAME_OF_FOCUS) == "Move to contained", "the likeliest next step has the focus"
+    keys.press("Enter")
+    ada.until("document.activeElement.id === 'field-contained_at'")
+    assert page.locator("#field-contained_at").input_value().startswith("20"), "the stamp is shown before it is made"
+    keys.press("Enter")
+    version(4)
+    keys.reach("Edit: Reporting")
+    keys.press("Enter")
+    ada.until("document.activeElement.id === 'field-reportable_to'")
+    page.keyboard.type("GDPR")
+    keys.press("Enter", "Enter")  # the first adds the item, the second saves
+    version(5)
+    keys.use("Record GDPR: aware", "=2026-11-20 18:00")
+    version(6)
+    stage = page.locator(".stage").first
+    stage.filter(has_text="Due 23 Nov 2026, 18:00").wait_for()
+    keys.reach("Why")
+    keys.press("Enter")
+    assert "72 h" in stage.locator("details").inner_text()
+    assert "GDPR Art. 33(1)" in stage.inner_text()
+    keys.use("Record the submission of GDPR: authority", "=2026-11-21 09:00Z", "Reference of the recipient=A-17")
+    version(7)
+    stage.filter(has_text="A-17").wait_for()
+    assert "Submitted 21 Nov 2026, 10:00, reference A-17" in " ".join(stage.inner_text().split())
+    keys.use("Move to closed")
+    ada.until("document.activeElement.id === 'field-closed_at'")
+    keys.press("Enter")
+    version(8)
+    keys.use("Edit: When")
+    keys.reach("Closed")
+    keys.press("Control+a")
+    page.keyboard.type("9998-01-01 00:00Z")
+    keys.press("Enter")
+    version(9)
+    assert call("GET", f"/{one['id']}")["closed_at"] == "9998-01-01T00:00:00.000Z"
+    keys.use("Reopen: review")
+    ada.until("document.activeElement.type === 'submit'")
+    assert "The history keeps them" in page.inner_text(".step")
+    keys.press("Enter")
+    version(10)
+    keys.use("Delete this incident…", "=INC-0000-000000")
+    assert page.locator(".step").get_by_role("button", name="Delete").is_disabled()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(one["incident_number"])
+    keys.press("Enter")
+    version(11)
+    assert "Deleted" in page.inner_text(".note")
+    assert page.get_by_role("link", name="Edit").count() == 0
+    keys.use("Restore this incident…", f"={one['incident_number']}")
+    version(12)
+    assert [change["action"] for change in call.trail(one["id"])] == [
+        "created", *["updated"] * 6, "closed", "updated", "reopened", "deleted", "restored",
+    ]  # fmt: skip
+    assert ada.axe() == []

@@ -1,0 +1,226 @@
+"""Tests of `incidents history` and `incidents audit`, with the table and the bucket on moto."""
+
+import csv
+import io
+import json
+import os
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import boto3
+import pytest
+import seal_history
+from create_incident import handler as create
+from incidents import manifest_store
+from incidents.storage import guard, marks
+from incidents.storage.settings import TenantSettings
+from incidents_cli.console import StepFailed
+from incidents_cli.main import cli
+from incidents_cli.operate.history import audit, commands
+from incidents_cli.operate.tenants import commands as tenant_commands
+from typer.testing import CliRunner, Result
+from update_incident import handler as update
+
+from tests.functions.test_seal_history import kms  # noqa: F401  # a fixture
+from tests.support import history_world
+from tests.support.events import Context, claims, create_event, patch_event
+from tests.support.history_world import BUCKET, LocalKms
+
+LATE = {"eu-gdpr": {"anchors": {"aware": "2026-06-01T06:00:00.000Z"}, "stages": {
+    "authority": {"submitted_at": "2026-06-10T06:00:00Z", "reference": "A 1"}}}}  # fmt: skip
+
+
+class Deployed:
+    """The stack that the commands use, with moto's clients."""
+
+    outputs: ClassVar = {"HistoryBucket": BUCKET, "HistoryKey": "key", "SealHistoryFunction": "seal_history"}
+    kms: LocalKms
+
+    def __init__(self, *_: object) -> None:
+        self.table_name = os.environ["TABLE_NAME"]
+
+    def client(self, service: str) -> Any:
+        match service:
+            case "kms":
+                return self.kms
+            case "lambda":
+                return SimpleNamespace(invoke=self.invoke)
+        return boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
+
+    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "seal_history"
+        try:
+            answer: dict[str, Any] = {"body": seal_history.handler(json.loads(Payload), Context)}
+        except Exception as error:
+            answer = {"body": {"errorType": type(error).__name__}, "FunctionError": "Unhandled"}
+        return answer | {"Payload": io.BytesIO(json.dumps(answer.pop("body")).encode())}
+
+    @property
+    def guarded_dynamodb(self) -> Any:
+        client = self.client("dynamodb")
+        guard.watch(client)
+        return client
+
+    @contextmanager
+    def settings_of(self, tenant_id: str) -> Any:
+        with guard.serving_tenant(tenant_id):
+            yield TenantSettings(tenant_id, self.guarded_dynamodb, self.table_name)
+
+
+@pytest.fixture(autouse=True)
+def _commands(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(Deployed, "kms", kms, raising=False)
+    for module in (commands, audit, tenant_commands):
+        monkeypatch.setattr(module, "Deployment", Deployed)
+
+
+def created(**fields: Any) -> dict[str, Any]:
+    answer = create(create_event({"title": "x", **fields}), Context)
+    assert answer["statusCode"] == 201, answer
+    marks.seals().mark("acme", now=time.time_ns() // 1_000_000)
+    incident: dict[str, Any] = json.loads(answer["body"])
+    return incident
+
+
+def patched(incident: dict[str, Any], by: str = "grace", **fields: Any) -> None:
+    event = patch_event(incident["id"], fields, caller=claims(sub=by))
+    assert update(event, Context)["statusCode"] == 200
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, [*arguments])
+
+
+def failure(result: Result) -> StepFailed:
+    assert isinstance(result.exception, StepFailed), result
+    return result.exception
+
+
+def falsify(incident: dict[str, Any]) -> None:
+    boto3.client("dynamodb", region_name="us-east-1").update_item(
+        TableName=os.environ["TABLE_NAME"],
+        Key={"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}},
+        UpdateExpression="SET title = :title", ExpressionAttributeValues={":title": {"S": "forged"}},
+    )  # fmt: skip
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def pack(folder: Path, *options: str) -> Result:
+    period = ("--from", "2026-01-01", "--to", "2099-12-31", "--folder", str(folder))
+    return run("audit", "pack", "--tenant", "acme", *period, *options)
+
+
+def test_a_sealed_tenant_verifies_until_somebody_falsifies_it() -> None:
+    incident = created()
+    assert run("history", "seal").exit_code == 0
+    assert history_world.contents("acme")[-1]["number"] == 1
+    assert run("history", "verify", "--tenant", "acme").exit_code == 0
+
+    falsify(incident)
+    refused = run("history", "verify", "--tenant", "acme")
+
+    assert str(failure(refused)) == "Faults: 1."
+    assert refused.stdout == f"{incident['id']}: its values do not lead back to the values after change 1\n"
+
+
+def test_a_key_that_the_auditor_does_not_trust_is_refused() -> None:
+    created()
+    run("history", "seal")
+    refused = run("history", "verify", "--tenant", "acme", "--key", "0" * 64)
+    assert str(failure(refused)).startswith("Faults: ")
+    assert "manifest 1: is signed by another key" in refused.stdout
+
+
+def test_a_tenant_can_be_sealed_whole_and_with_the_proof_of_an_erasure(tmp_path: Path) -> None:
+    created()
+    proof = tmp_path / "proof.json"
+    proof.write_text("{}")
+    for options in (("--whole",), ("--erasure", str(proof))):
+        assert run("history", "seal", "--tenant", "acme", *options).exit_code == 0
+        assert str(failure(run("history", "seal", *options))) == "--whole and --erasure need a tenant."
+
+    assert [one["erasure"] for one in history_world.contents("acme")] == [None, sha256(b"{}").hexdigest()]
+
+
+def test_a_failed_seal_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    created()
+
+    def refuse(*_: object) -> None:
+        raise manifest_store.Overtaken
+
+    monkeypatch.setattr(manifest_store.ManifestStore, "put", refuse)
+    assert failure(run("history", "seal")).detail == "  overtaken: 1"
+    assert failure(run("history", "seal", "--tenant", "acme")).detail == "  Overtaken"
+
+
+def test_a_stack_without_seals_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Deployed, "outputs", {})
+    for result in (run("history", "seal"), run("history", "verify", "--tenant", "acme"), pack(tmp_path / "pack")):
+        assert str(failure(result)) == "This stack seals no histories."
+
+
+def test_the_trail_has_one_line_for_each_changed_field() -> None:
+    incident = created(title="first")
+    patched(incident, title="second", severity="low")
+    patched(incident, by="mallory", title="third")
+
+    lines = list(csv.DictReader(io.StringIO(run("audit", "trail", "--tenant", "acme").stdout)))
+    assert sorted((one["version"], one["by"], one["field"], one["from"], one["to"]) for one in lines) == [
+        ("1", "ada", "", "", ""), ("2", "grace", "severity", "", "low"), ("2", "grace", "title", "first", "second"),
+        ("3", "mallory", "title", "second", "third"),
+    ]  # fmt: skip
+    by = list(csv.DictReader(io.StringIO(run("audit", "trail", "--tenant", "acme", "--by", "mallory").stdout)))
+    assert [one["by"] for one in by] == ["mallory"]
+    before = run("audit", "trail", "--tenant", "acme", "--to", "2020-01-01").stdout
+    assert before.count("\n") == 1, "only the header"
+
+
+@pytest.mark.parametrize("dates", [("2026-02-30", "2026-03-01"), ("2026-03-02", "2026-03-01"), ("x", "2026-03-01")])
+def test_a_wrong_period_is_refused(dates: tuple[str, str]) -> None:
+    failure(run("audit", "trail", "--tenant", "acme", "--from", dates[0], "--to", dates[1]))
+
+
+def test_a_pack_has_the_population_the_sample_and_the_late_reports(tmp_path: Path) -> None:
+    late = created(title="=1+1", reportable_to=["GDPR"], regulatory_reports=LATE)
+    others = [created(title=f"incident {n}") for n in range(4)]
+    patched(others[0], severity="low")
+    run("history", "seal")
+    place = tmp_path / "pack"
+
+    done = pack(place, "--sample", "2", "--seed", "x")
+
+    assert done.exit_code == 0, done.exception
+    assert done.stdout.strip() == Deployed.kms.key.fingerprint
+    population = rows(place / "population.csv")
+    assert {one["id"] for one in population} == {late["id"], *(one["id"] for one in others)}
+    assert [one["title"] for one in population if one["id"] == late["id"]] == ["'=1+1"]
+    assert {one["newest_sealed_version"] for one in population} == {"1", "2"}
+    lowest = sorted((one["id"] for one in population), key=lambda one: sha256(f"x:{one}".encode()).hexdigest())[:2]
+    assert {one["id"] for one in rows(place / "sample.csv")} == set(lowest)
+    histories = [json.loads(line) for line in (place / "sample.jsonl").read_bytes().splitlines()]
+    assert {one["incident"]["id"] for one in histories} == set(lowest)
+    (report,) = [one for one in rows(place / "deadlines.csv") if one["submitted_at"]]
+    assert (report["stage"], report["is_late"], report["reference"]) == ("authority", "True", "A 1")
+    assert len(rows(place / "changes.csv")) == 6
+    assert json.loads((place / "metrics.json").read_text())["from"] == "2026-01-01"
+    files = {one["file"]: one["sha256"] for one in rows(place / "contents.csv")}
+    assert {path.name for path in place.iterdir()} == {*files, "contents.csv"}
+    assert all(sha256((place / name).read_bytes()).hexdigest() == digest for name, digest in files.items())
+    assert "exists already" in str(failure(pack(place)))
+
+
+def test_no_pack_is_written_of_a_falsified_history(tmp_path: Path) -> None:
+    incident = created()
+    run("history", "seal")
+    falsify(incident)
+
+    assert str(failure(pack(tmp_path / "pack"))) == "The history has faults, so no pack was written."
+    assert not (tmp_path / "pack").exists()

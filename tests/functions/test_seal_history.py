@@ -1,0 +1,366 @@
+"""Tests of the job that seals the histories of tenants, with a bucket on moto."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+import seal_history
+from create_incident import handler as create
+from delete_incident import handler as delete
+from follow_incidents import handler as follow
+from incidents import manifest_store, sealing
+from incidents.domain import manifests
+from incidents.domain.errors import Busy
+from incidents.manifest_store import Overtaken
+from incidents.storage import keys, marks
+from update_incident import handler as update
+
+from tests.support import history_world
+from tests.support.events import Context, claims, create_event, delete_event, patch_event, record, stream_event
+from tests.support.history_world import BUCKET, LocalKms, check, contents, exported, locked_bucket
+from tests.support.incidents import FULL, item
+
+HOUR = 3600
+
+
+class Killed(BaseException):
+    """The end of a run at a call of AWS. It is not an Exception, so no code can handle it."""
+
+
+@pytest.fixture
+def kms(table: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalKms]:
+    """Return the signing key. The job uses this key, and an empty bucket."""
+    here = LocalKms()
+    manifest_store.s3.cache_clear()
+    manifest_store.signing_key.cache_clear()
+    s3 = boto3.client("s3", region_name="us-east-1")
+    locked_bucket(s3)
+    monkeypatch.setattr(manifest_store, "kms", lambda: here)
+    for name, value in {
+        "HISTORY_BUCKET": BUCKET, "HISTORY_KEY": "key", "HISTORY_RETENTION": "GOVERNANCE", "MARK_SETTLE_SECONDS": "0",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    yield here
+    history_world.remove_all(s3)
+    s3.delete_bucket(Bucket=BUCKET)
+    manifest_store.s3.cache_clear()
+    manifest_store.signing_key.cache_clear()
+
+
+def created(tenant: str = "acme", **fields: Any) -> str:
+    answer = create(create_event({"title": "x", **fields}, caller=claims(tenant)), Context)
+    assert answer["statusCode"] == 201, answer
+    mark(tenant)
+    incident_id: str = json.loads(answer["body"])["id"]
+    return incident_id
+
+
+def patched(incident_id: str, tenant: str = "acme", **fields: Any) -> None:
+    assert update(patch_event(incident_id, fields, caller=claims(tenant)), Context)["statusCode"] == 200
+    mark(tenant)
+
+
+def mark(tenant: str = "acme") -> None:
+    marks.seals().mark(tenant, now=time.time_ns() // 1_000_000)
+
+
+def marked() -> list[str]:
+    return [one.tenant_id for one in marks.seals().of_all_tenants()]
+
+
+def run(**order: Any) -> dict[str, int]:
+    return seal_history.handler(order, Context)
+
+
+def test_each_change_marks_its_tenant_only_if_the_service_seals_histories(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = [record(None, item(1)), record(item(1), item(2), 101), record(item(2), None, 102)]
+    for change in changes:
+        follow(stream_event([change]), Context)
+        (one,) = marks.seals().of_all_tenants()
+        assert (one.tenant_id, one.name) == ("acme", ())
+    assert run() == {"computed": 1}
+
+    monkeypatch.setenv("HISTORY_RETENTION", "")
+    follow(stream_event(changes), Context)
+    assert marked() == []
+
+
+def test_a_record_whose_tenant_cannot_be_marked_comes_again(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_mark = marks.Marks.mark
+
+    def refuse(self: Any, tenant_id: str, *name: str, **more: Any) -> None:
+        if not name and tenant_id == "acme":
+            raise Busy
+        set_mark(self, tenant_id, *name, **more)
+
+    monkeypatch.setattr(marks.Marks, "mark", refuse)
+    changes = [record(None, item(1)), record(None, item(1, tenant_id="other"), 101)]
+    assert follow(stream_event(changes), Context) == {"batchItemFailures": [{"itemIdentifier": "100"}]}
+    assert marked() == ["other"]
+
+
+def test_a_sealed_tenant_is_proved_until_the_last_run(kms: LocalKms) -> None:
+    one, other = created(**FULL), created()
+    patched(one, title="y", financial_impact=0.5)
+    assert run() == {"computed": 1}
+    delete(delete_event(other), Context)
+    mark()
+    patched(one, lessons_learned={"a": [1e16, "\u2028"]})
+    assert run() == {"computed": 1}
+    assert marked() == []
+
+    report = check("acme", kms.key)
+    assert (report.faults, report.incidents, report.manifests, report.unsealed) == ([], 2, 2, 0)
+    first, last = contents("acme")
+    assert first["from"] == sealing.BEGINNING
+    assert first["table"] == last["table"]
+    assert last["from"] < first["to"] < last["to"], "the windows overlap"
+    assert {entry[0]: entry[1] for entry in last["entries"]} == {one: 3, other: 2}
+
+    patched(one, title="z")
+    report = check("acme", kms.key)
+    assert (report.faults, report.unsealed, report.until) == ([], 1, last["to"])
+
+
+def test_an_altered_table_is_found(kms: LocalKms, table: str) -> None:
+    incident_id = created(severity="low")
+    patched(incident_id, severity="high")
+    run()
+    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+    key = {"pk": {"S": "TENANT#acme#CHANGE"}, "sk": {"S": f"{incident_id}#{2:010d}"}}
+    dynamodb.update_item(
+        TableName=table, Key=key, UpdateExpression="SET #by = :by", ExpressionAttributeNames={"#by": "by"},
+        ExpressionAttributeValues={":by": {"S": "mallory"}},
+    )  # fmt: skip
+
+    assert f"{incident_id}: change 2 differs from its hash" in check("acme", kms.key).faults
+
+
+def test_a_run_without_a_mark_writes_nothing(kms: LocalKms) -> None:
+    assert run() == {}
+    assert contents("acme") == []
+
+
+def test_an_operator_can_seal_a_tenant_that_has_no_mark(kms: LocalKms) -> None:
+    incident_id = created()
+    run()
+    assert run(tenant_id="acme", whole=True) == {"computed": 1}
+    assert run(tenant_id="acme", erasure="0" * 64) == {"computed": 1}
+
+    _, whole, erasure = contents("acme")
+    assert whole["from"] == sealing.BEGINNING
+    assert [entry[0] for entry in whole["entries"]] == [incident_id]
+    assert erasure["erasure"] == "0" * 64
+    assert check("acme", kms.key).faults == []
+
+
+@pytest.mark.parametrize("order", [{"tenant_id": "a/b"}, {"tenant_id": "acme", "erasure": "x"}, {"tenant_id": ""}])
+def test_an_order_of_another_form_is_refused(order: dict[str, Any], kms: LocalKms) -> None:
+    with pytest.raises(ValueError, match="the order must name a tenant"):
+        run(**order)
+
+
+def test_a_large_tenant_gets_manifests_of_limited_size(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "ENTRIES", 2)
+    ids = sorted(created() for _ in range(5))
+    run()
+
+    parts = contents("acme")
+    assert [len(part["entries"]) for part in parts] == [2, 2, 1]
+    assert sorted(entry[0] for part in parts for entry in part["entries"]) == ids
+    assert check("acme", kms.key).faults == []
+
+
+def test_a_run_that_ends_early_continues_after_its_last_manifest(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests, "ENTRIES", 2)
+    for _ in range(4):
+        created()
+    times = iter([100.0, 100.0, 0.0])
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "deadline", SimpleNamespace(left=lambda: next(times)))
+        assert run() == {"failed": 1}
+    assert len(contents("acme")) == 1
+    assert marked() == ["acme"]
+
+    assert run() == {"computed": 1}
+    report = check("acme", kms.key)
+    assert (report.faults, report.unsealed) == ([], 0)
+
+
+def test_a_failed_tenant_blocks_no_other_tenant(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenants = ["acme", "other", "third"]
+    for tenant in tenants:
+        created(tenant)
+    put = manifest_store.ManifestStore.put
+
+    def fail(self: Any, tenant_id: str, manifest: bytes) -> Any:
+        if tenant_id == "other":
+            raise RuntimeError
+        return put(self, tenant_id, manifest)
+
+    monkeypatch.setattr(manifest_store.ManifestStore, "put", fail)
+    assert run() == {"computed": 2, "failed": 1}
+    assert marked() == ["other"]
+    assert [len(contents(tenant)) for tenant in tenants] == [1, 0, 1]
+
+
+def test_all_tenants_of_a_shard_are_sealed_page_by_page(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "SEALS", keys.SEALS._replace(shards=1))
+    monkeypatch.setattr(sealing, "_AT_ONCE", 2)
+    tenants = ["acme", "acme-b", "acme.c", "acme_d", "acmee", "b1", "Z9"]
+    for tenant in tenants:
+        mark(tenant)
+
+    assert run() == {"computed": 7}
+    assert marked() == []
+    assert [len(contents(tenant)) for tenant in tenants] == [1] * 7
+
+
+def test_unreadable_marks_are_a_failure(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> Any:
+        raise Busy
+
+    monkeypatch.setattr(marks.Marks, "in_turns", refuse)
+    assert run() == {"failed": 1}
+
+
+def test_a_run_with_too_little_time_postpones_the_tenants(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    created()
+    monkeypatch.setattr(sealing, "deadline", SimpleNamespace(left=lambda: 1.0))
+    assert run() == {"postponed": 1}
+    assert marked() == ["acme"]
+
+
+def test_of_two_runs_at_the_same_time_one_is_overtaken(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    incident_id = created()
+    sign = kms.sign
+    outcomes = []
+
+    def slow_sign(**given: Any) -> dict[str, bytes]:
+        monkeypatch.setattr(kms, "sign", sign)
+        outcomes.append(run())
+        patched(incident_id, title="changed while the first run is slow")
+        return sign(**given)
+
+    monkeypatch.setattr(kms, "sign", slow_sign)
+    outcomes.append(run())
+
+    assert outcomes == [{"computed": 1}, {"overtaken": 1}]
+    assert marked() == ["acme"], "the change is not lost"
+    assert run() == {"computed": 1}
+    report = check("acme", kms.key)
+    assert (report.faults, report.manifests, report.unsealed) == ([], 2, 0)
+
+
+def test_a_change_during_a_run_keeps_the_mark(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    incident_id = created()
+    sign = kms.sign
+
+    def sign_later(**given: Any) -> dict[str, bytes]:
+        monkeypatch.setattr(kms, "sign", sign)
+        patched(incident_id, title="y")
+        return sign(**given)
+
+    monkeypatch.setattr(kms, "sign", sign_later)
+    assert run() == {"computed": 1}
+    assert marked() == ["acme"]
+
+
+def test_the_first_version_of_an_object_counts(kms: LocalKms) -> None:
+    created()
+    run()
+    s3 = boto3.client("s3", region_name="us-east-1")
+    name = manifests.name("acme", 1)
+    s3.put_object(Bucket=BUCKET, Key=name, Body=b"{}")
+    s3.delete_object(Bucket=BUCKET, Key=name)
+
+    mark()
+    assert run() == {"computed": 1}
+    assert [content["number"] for content in contents("acme")] == [1, 2]
+    assert check("acme", kms.key).faults == []
+
+
+def test_a_manifest_cannot_be_deleted_or_replaced_by_the_job(kms: LocalKms) -> None:
+    created()
+    run()
+    s3 = boto3.client("s3", region_name="us-east-1")
+    (version,) = s3.list_object_versions(Bucket=BUCKET, Prefix="acme/")["Versions"]
+    with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+    with pytest.raises(Overtaken):
+        manifest_store.ManifestStore().put("acme", manifests.without_signature(history_world.manifest_lines("acme")[0]))
+
+
+def test_after_a_kill_at_any_call_the_next_run_leaves_a_valid_chain(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill a run after its first call, then after its second call, and so on, until a run ends by itself."""
+    monkeypatch.setattr(manifests, "ENTRIES", 2)
+    monkeypatch.setattr(keys, "SEALS", keys.SEALS._replace(shards=1))  # so that fewer calls only read marks
+    ids = [created() for _ in range(3)]
+    run()
+    kills = 0
+    while True:
+        patched(ids[kills % 3], title=f"title {kills}")
+        with killing(monkeypatch, kms, kills) as was_killed:
+            try:
+                run()
+            except Killed:
+                kills += 1
+        if was_killed():
+            report = check("acme", kms.key)
+            assert report.faults == []
+            assert marked() == ["acme"] or not report.unsealed
+        assert run() in ({"computed": 1}, {})
+        report = check("acme", kms.key)
+        assert (report.faults, report.unsealed, marked()) == ([], 0, [])
+        if not was_killed():
+            break
+    assert kills == 9, "the marks, the newest manifest, the index, two manifests, and the removal of the mark"
+
+
+class killing:  # noqa: N801  # it is used like a function
+    """Kill the run in this context after its call of AWS with a number, which begins at 0."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, kms: LocalKms, number: int) -> None:
+        self._patch, self._kms, self._number = patch, kms, number
+        self._count = 0
+        self._killed = False
+
+    def __enter__(self) -> Callable[[], bool]:
+        self._context = self._patch.context()
+        patch = self._context.__enter__()
+        client: Any = botocore.client.BaseClient
+        patch.setattr(client, "_make_api_call", self._counted(client._make_api_call))
+        patch.setattr(self._kms, "sign", self._counted(self._kms.sign))
+        return lambda: self._killed
+
+    def __exit__(self, *_: object) -> None:
+        self._context.__exit__(None, None, None)
+
+    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            answer = call(*arguments, **named)
+            self._count += 1
+            if self._count == self._number + 1:
+                self._killed = True
+                raise Killed
+            return answer
+
+        return counted
+
+
+def test_all_incidents_of_the_export_are_in_the_table(kms: LocalKms) -> None:
+    """The other tests would not notice an export without incidents."""
+    created()
+    assert len([*exported("acme")]) == 1
