@@ -38,7 +38,7 @@ KEY = {"pk": {"S": "x"}, "sk": {"S": "y"}}
 CALLS: dict[str, Callable[[Any], object]] = {
     "dynamodb": lambda client: client.get_item(TableName="incidents", Key=KEY),
     "sqs": lambda client: client.send_message(QueueUrl="https://sqs.us-east-1.amazonaws.com/1/q", MessageBody="x"),
-    "s3": lambda client: client.put_object(Bucket="manifests", Key="a key", Body=b"x"),
+    "s3": lambda client: client.get_object(Bucket="manifests", Key="key"),
     "kms": lambda client: client.sign(KeyId="x", Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
     "events": lambda client: client.put_events(Entries=[{"Source": "x", "DetailType": "y", "Detail": "{}"}]),
 }
