@@ -295,7 +295,8 @@ class Calls:
         self._running, self._limit = functions.executions_in_flight, limit
         self._reap, self._is_crowded = reap, is_crowded
         self._freed, self._waiting = threading.Condition(), 0
-        self._reaping = threading.Lock()
+        self._crowded = threading.Event()
+        threading.Thread(target=self._reap_if_crowded, daemon=True).start()  # so that no answer waits for it
         self._door, self._documentation, self._outside = asyncio.Semaphore(limit), asyncio.Semaphore(1), 0
 
     def load(self) -> dict[str, int]:
@@ -338,14 +339,13 @@ class Calls:
         self._release(slot)
         with self._freed:
             self._freed.notify()
-        if self._is_crowded() and self._reaping.acquire(blocking=False):
-            threading.Thread(target=self._reap_alone, daemon=True).start()  # so that the answer does not wait
+        if self._is_crowded():
+            self._crowded.set()
 
-    def _reap_alone(self) -> None:
-        try:
+    def _reap_if_crowded(self) -> None:
+        while self._crowded.wait():
+            self._crowded.clear()
             self._reap()
-        finally:
-            self._reaping.release()
 
 
 def load_sign_in(origin: str, key: str, folder: Path) -> Any:
