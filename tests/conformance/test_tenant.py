@@ -572,7 +572,8 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     began = time.monotonic()
     assert run(monkeypatch, "tenant", "erase", *of, "--quiet-seconds", "0") == 0
     erased = time.monotonic() - began
-    assert f"remaining            0 in {len(keys.KINDS) + 2 + len(keys.MARK_KINDS)} partitions" in capsys.readouterr().out
+    partitions = len(keys.KINDS) + len(keys.MARK_KINDS) + 2
+    assert f"remaining            0 in {partitions} partitions" in capsys.readouterr().out
     assert json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())["items"]["INCIDENT"] == 9 + LARGE
     assert mentions(table) == []
     promise(
