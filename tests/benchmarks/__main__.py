@@ -72,6 +72,7 @@ def main(
                     measure("start instructions", lambda: instructions.of_starts(ready))
                 if counted and "warm" in wanted:
                     measure("call instructions", lambda: instructions.of_calls(ready))
+                    measure("own call instructions", lambda: instructions.of_own_calls(ready))
         finally:
             shutil.rmtree(folder)
     if "units" in wanted:

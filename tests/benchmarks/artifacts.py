@@ -25,10 +25,14 @@ _PEERS = {
     "PynamoDB": ("pynamodb", "PynamoDB"),
     "boto3.resource": ("plain", "Plain"),
     "boto3.client": ("client", "Client"),
-    "boto3.client, tuned": ("tuned", "Tuned"),
+    "boto3.client (tuned)": ("tuned", "Tuned"),
     "FastAPI + Mangum": ("fastapi", "FastAPI"),
 }
-_MODULES = {"get": "get_incident", "list": "list_incidents", "create": "create_incident", "update": "update_incident"}
+_MODULES = {
+    "get": "get_incident", "list": "list_incidents", "create": "create_incident", "update": "update_incident",
+    "changes": "list_incident_changes", "deadlines": "get_incident_deadlines", "updates": "list_incident_updates",
+    "ingest": "ingest_finding",
+}  # fmt: skip
 
 
 class Subject(NamedTuple):

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
+from incidents.storage.account_map import AccountMap
 
 from tests.benchmarks import artifacts, canned, documents
-from tests.benchmarks.artifacts import Subject
-from tests.support import dynamodb_local, templates
+from tests.benchmarks.artifacts import OURS, Subject
+from tests.support import dynamodb_local, recorded, templates
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 WORKER = Path(__file__).parent / "worker.py"
 INCIDENTS = 101  # each table has a page of 100 incidents, and one more for a next page
@@ -29,6 +33,8 @@ class Scene(NamedTuple):
 
 
 SCENES = (Scene("get"), Scene("create"), Scene("update"), Scene("list", 50), Scene("list", 100))
+OWN_SCENES = (Scene("changes"), Scene("deadlines"), Scene("updates", 50), Scene("ingest"))
+"""The requests that only this service answers."""
 
 
 class Bench(NamedTuple):
@@ -55,7 +61,7 @@ class Bench(NamedTuple):
         }  # fmt: skip
 
     def event(self, subject: Subject, scene: Scene) -> dict[str, Any]:
-        named = scene.operation in ("get", "update")
+        named = scene.operation in ("get", "update", "changes", "deadlines")
         return documents.event(scene.operation, self.incident_ids[subject.name] if named else "", scene.limit)
 
     def set_scene(self, subject: Subject, scene: Scene, *, record: bool = False) -> None:
@@ -109,16 +115,18 @@ def ready(folder: Path) -> Iterator[Bench]:
         )  # fmt: skip
         for subject in subjects:
             client.create_table(TableName=table_of(subject), **templates.table(), **templates.stream())
-            _fill(bench, subject)
+            _fill(bench, subject, client)
             _record(bench, subject)
         yield bench
 
 
-def _fill(bench: Bench, subject: Subject) -> None:
+def _fill(bench: Bench, subject: Subject, client: "DynamoDBClient") -> None:
     with bench.worker(subject, subject.compiled, bench.dynamodb_url) as worker:
         worker.ask(load=subject.module("create"))
         made = worker.ask(calls=INCIDENTS, event=documents.event("create"))
     bench.incident_ids[subject.name] = json.loads(made["body"])["id"]
+    if subject.name == OURS:
+        AccountMap(client, table_of(subject)).link(recorded.ACCOUNT, documents.TENANT)
 
 
 def _record(bench: Bench, subject: Subject) -> None:

@@ -2,6 +2,10 @@
 
 import json
 from typing import Any
+from uuid import uuid4
+
+from tests.support import recorded
+from tests.support.queues import sqs_event
 
 PATH = "/api/v1/grc/incidents"
 TENANT, PERSON, APP = "acme", "auth0|5f7c8ec7c33c6c004bbafe82", "soc-portal"
@@ -46,19 +50,28 @@ PATCH = {
 
 
 def event(operation: str, incident_id: str = "", limit: int = 50) -> dict[str, Any]:
-    """Return the event of a request to an operation, as a gateway with a JWT authorizer passes it (payload 2.0)."""
+    """Return the event of a request to an operation, as a gateway with a JWT authorizer passes it (payload 2.0).
+
+    The event of ``ingest`` is that of a queue with a new finding.
+    """
+    if operation == "ingest":
+        arn = f"arn:aws:guardduty:us-east-1:{recorded.ACCOUNT}:detector/1/finding/{uuid4().hex}%N%"
+        return sqs_event(recorded.event("guardduty", id=f"{uuid4()}-%N%", detail__arn=arn))
     method, path, body = {
         "get": ("GET", f"{PATH}/{incident_id}", None),
         "list": ("GET", PATH, None),
         "create": ("POST", PATH, json.dumps(INCIDENT)),
         "update": ("PATCH", f"{PATH}/{incident_id}", json.dumps(PATCH)),
+        "changes": ("GET", f"{PATH}/{incident_id}/changes", None),
+        "deadlines": ("GET", f"{PATH}/{incident_id}/deadlines", None),
+        "updates": ("GET", f"{PATH}/updates", None),
     }[operation]
     route = f"{method} {PATH}" + ("/{incident_id}" if incident_id else "")
     claims = {
         "iss": "https://issuer.example/", "aud": "incidents", "sub": PERSON, "tenant_id": TENANT, "app_id": APP,
         "scope": "incidents:read incidents:write", "iat": "1774000000", "exp": "4070908800",
     }  # fmt: skip
-    query = f"limit={limit}" if operation == "list" else ""
+    query = f"limit={limit}" if operation in ("list", "updates") else ""
     more: dict[str, Any] = {}
     if body is not None:
         more["body"] = body

@@ -11,6 +11,9 @@ from rich.table import Table
 from tests.benchmarks.artifacts import FLOOR, MAIN_PEER, OURS
 from tests.benchmarks.targets import Goal, ratios, rows
 
+_COLOURS = (
+    "#1b6ca8", "#9aa5b1", "#b9c2cb", "#c9b08a", "#a9b99a", "#8fae9b", "#c3d3b4", "#c79a9a", "#e3e6ea"
+)  # fmt: skip
 _SCENES = ("get", "create", "update", "list 50", "list 100")
 
 
@@ -26,7 +29,7 @@ def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
     for row in found:
         if not row.met:
             console.print(f"{row.what}: {row.why_not or 'NOT EXPLAINED'}", soft_wrap=True)
-    further = [*_metrics(figures), "", *_growth(figures)]
+    further = [*_instructions(figures), "", *_metrics(figures), "", *_growth(figures)]
     for line in further:
         console.print(line)
     (folder / "table.md").write_text("\n".join([*_markdown(found), "", *further, ""]))
@@ -51,6 +54,26 @@ def _markdown(found: list[Goal]) -> list[str]:
         lines.append(f"| {row.what} | {figure if row.met else f'**{figure}**'} | {row.beside} | "
                      f"{row.form.format(row.target)} |")  # fmt: skip
     return lines
+
+
+def _instructions(figures: dict[str, Any]) -> list[str]:
+    """Return a Markdown table of the millions of instructions of a warm call and of a start, by subject."""
+    if not {"call instructions", "start instructions", "own call instructions"} <= figures.keys():
+        return []
+    calls, starts, own = (figures[f"{name} instructions"] for name in ("call", "start", "own call"))
+    base = {scene: counts[MAIN_PEER] for scene, counts in calls.items()}
+    scenes = ("get", "create", "update", "list 50")
+    lines = [
+        "| millions of instructions, and ratio | " + " | ".join(scenes) + " | start of a read | start of a write |"
+    ]
+    lines.append("|---" * (len(scenes) + 3) + "|")
+    for name in starts:
+        pairs = [(calls[scene][name], base[scene]) for scene in scenes]
+        pairs += [(starts[name][one], starts[MAIN_PEER][one]) for one in ("get", "create")]
+        cells = (f"{count / 1e6:.{0 if count > 1e8 else 1}f} ({count / other:.2f})" for count, other in pairs)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += ["", "| operation of this service alone | millions of instructions |", "|---|---|"]
+    return lines + [f"| {name} | {count / 1e6:.1f} |" for name, count in own.items()]
 
 
 def _metrics(figures: dict[str, Any]) -> list[str]:
@@ -92,9 +115,7 @@ def _picture(figures: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.6), width_ratios=(2, 3))
-    colours = dict(
-        zip(figures["starts"], ("#1b6ca8", "#9aa5b1", "#b9c2cb", "#c9b08a", "#a9b99a", "#e3e6ea"), strict=True)
-    )
+    colours = dict(zip(figures["starts"], _COLOURS, strict=True))
     starts, base = figures["starts"], figures["starts"][MAIN_PEER]["as built"]
     for place, name in enumerate(starts):
         form = "as built" if "as built" in starts[name] else "with byte code"
@@ -115,8 +136,8 @@ def _picture(figures: dict[str, Any], path: Path) -> None:
     names = [OURS, *(name for name in starts if name not in (OURS, FLOOR)), FLOOR]
     handles, labels = left.get_legend_handles_labels()
     order = [labels.index(name) for name in names]
-    figure.legend([handles[n] for n in order], names, loc="lower center", ncols=len(names), frameon=False)
-    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    figure.legend([handles[n] for n in order], names, loc="lower center", ncols=5, frameon=False)
+    figure.tight_layout(rect=(0, 0.11, 1, 1))
     figure.savefig(path, dpi=110)
 
 

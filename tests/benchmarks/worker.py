@@ -65,7 +65,8 @@ def calls(handler, count, event):
     for one in events:
         answer = handler(one, LambdaContext)
     spent = {"cpu": (time.process_time() - cpu) / count, "wall": (time.perf_counter() - wall) / count}
-    return spent | {"status": answer["statusCode"], "body": answer.get("body", "")}
+    assert not answer.get("batchItemFailures"), answer
+    return spent | {"status": answer.get("statusCode", 200), "body": answer.get("body", "")}
 
 
 def main():

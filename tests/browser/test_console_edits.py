@@ -206,7 +206,7 @@ def test_a_draft_outlives_the_session_the_network_and_its_view(
     page.locator("#field-root_cause").fill("The bag was open.")
     page.get_by_role("link", name="Metrics").click()
     page.wait_for_selector("h1:has-text('How long')")
-    page.get_by_role("link", name="an incident").click()
+    page.locator(".unsaved").get_by_role("link", name=made["incident_number"]).click()
     assert page.locator("#field-root_cause").input_value() == "The bag was open."
     with asked(ada) as questions:
         page.reload()

@@ -173,6 +173,11 @@ def test_a_time_is_shown_as_it_is_typed() -> None:
 
 TOGETHER = 5  # moto gets slower with each item
 PEOPLE = ("ada.byron", "jo.mills")
+LISTS = ("tags", "affected_asset_ids")
+EDITED = (
+    "title", "owner_id", "category", *LISTS, "regulatory_reports/eu-gdpr/stages/authority/reference",
+    "regulatory_reports/eu-gdpr/stages/individuals/reference",
+)  # fmt: skip
 FAULTS = ["ok"] * 6 + ["401", "401", "429", "503", "unheard", "lost", "lost", "lost"]
 
 
@@ -187,12 +192,10 @@ def story(rng: random.Random, number: int, base: str, incident_id: str) -> dict[
             def unique(what: str, subject: str = subject, turn: int = turn) -> str:
                 return f"{subject} {turn} {what}"
 
-            fields = rng.sample(
-                ["title", "description", "owner_id", "category", "tags", "affected_asset_ids"], rng.randint(1, 3)
-            )
+            fields = rng.sample(EDITED, rng.randint(1, 3))
             typed: dict[str, Any] = {
                 one: {"add": [unique(one)], "remove": [], "typing": unique(f"{one} too")}
-                if one in ("tags", "affected_asset_ids")
+                if one in LISTS
                 else unique(one)
                 for one in fields
             }
@@ -224,7 +227,9 @@ def written(trail: list[dict[str, Any]], value: str, field: str) -> list[int]:
     """Return the versions of the changes that wrote a value."""
     versions = []
     for change in trail:
-        before, after = (change["changes"].get(field, {}).get(side) for side in ("from", "to"))
+        name = field.split("/")[0]
+        changed = change["changes"].get(name, {})
+        before, after = (at({name: changed.get(side)}, field) for side in ("from", "to"))
         had, has = (value in one if isinstance(one, list) else one == value for one in (before, after))
         if has and not had:
             versions.append(change["version"])

@@ -276,5 +276,5 @@ export const kept = (name: string): Draft | null => {
 export const discard = (name: string): boolean => drafts.delete(name);
 export const discardAll = (): void => drafts.clear();
 
-/** Return the names of the drafts with something that a person typed. */
-export const unsaved = (): string[] => [...drafts].filter(([, draft]) => draft.saving || (draft.touched && draft.dirty)).map(([name]) => name);
+/** Return the drafts with something that a person typed, by name. */
+export const unsaved = (): [name: string, draft: Draft][] => [...drafts].filter(([, draft]) => draft.saving || (draft.touched && draft.dirty));

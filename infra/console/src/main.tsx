@@ -66,10 +66,9 @@ function Head({ session, view, listHash, onHelp }: { session: Session; view: str
         <a href="#/metrics" class={view === "metrics" ? "on" : ""} aria-current={view === "metrics" ? "page" : undefined}>Metrics</a>
         {session.person.writes && <a href={NEW} class={view === "new" ? "on" : ""} aria-current={view === "new" ? "page" : undefined}>New</a>}
       </nav>
-      {drafts.length > 0 && <p class="unsaved">Unsaved: {drafts.map((name) => {
-        const [id = ""] = name.split(" ");
-        return <a key={name} href={name === "new" ? NEW : name.endsWith(" edit") ? editAt(id) : incidentAt(id)}>{name === "new" ? "a new incident" : "an incident"}</a>;
-      })}</p>}
+      {drafts.length > 0 && <p class="unsaved">Unsaved: {drafts.map(([name, { base }]) => (
+        <a key={name} href={!base ? NEW : name.endsWith(" edit") ? editAt(base.id) : incidentAt(base.id)}>{base ? <Text of={base.incident_number} /> : "a new incident"}</a>
+      ))}</p>}
       <p class="who">
         {tenant && <span><Text of={tenant} /></span>}
         {app && <span>application <Text of={app} /></span>}
