@@ -1,6 +1,5 @@
 """Choose the field of each column of a file, by the column's name and its cells."""
 
-import json
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from typing import Any
@@ -10,7 +9,7 @@ from incidents.domain import model
 from . import amounts, moments, words
 from .convert import DATES, as_number, as_text
 from .facts import Column, File
-from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
+from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded, quoted, shown
 
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
@@ -207,7 +206,7 @@ def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     """Return the reasons for the columns of times of day. Each follows its column of dates in the given mapping."""
     pairs = zip(mapped, list(mapped)[1:], strict=False)
     return {
-        name: TIMES_OF + before for before, name in pairs
+        name: TIMES_OF + shown(before) for before, name in pairs
         if mapped[name] in DATES and mapped[before] == mapped[name] and by_name[before].days
         and _has_clocks(by_name[name])
     }  # fmt: skip
@@ -230,7 +229,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 name: to for each, field in joined.items() if each != column.name
                 for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
             }  # fmt: skip
-            reasons[column.name] = TIMES_OF + before.name
+            reasons[column.name] = TIMES_OF + shown(before.name)
         elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
             joined[column.name] = OPEN
             reasons[column.name] = (
@@ -291,10 +290,3 @@ def _has_clocks(column: Column) -> bool:
     if words.is_time_of_day(column.name) and not words.is_duration(column.name):
         return column.clocks + column.other_clocks > 0
     return 2 * column.clocks > column.filled
-
-
-def quoted(text: str) -> str:
-    """Return a text as a basic string of TOML, in which invisible characters are escapes."""
-    return "".join(
-        letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in json.dumps(text, ensure_ascii=False)
-    )

@@ -13,7 +13,7 @@ from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
 from . import amounts, cells, clocks, ends, moments, words
-from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded
+from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded, quoted, shown
 from .repairing import repair
 
 DATES = frozenset({
@@ -30,6 +30,7 @@ _NAMED = frozenset(FIELDS) - model.LISTS - model.PARAGRAPHS - DATES - {*model.JS
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
 DASHES = "dashes, spaces or a # of a number replaced or removed"
 _SEVERAL = 3  # columns
+_SURROGATE = re.compile("[\ud800-\udfff]")  # neither TOML nor the API has them
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
 
@@ -133,7 +134,7 @@ def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
         problems.append(f"title: the file has no column {' or '.join(named)}")
     if mapping.rest == "refuse":
         known = mapping.columns.keys() | mapping.leave_out
-        problems += [f"{name or 'a column without a name'}: is not in the mapping" for name in header
+        problems += [f"{shown(name) or 'a column without a name'}: is not in the mapping" for name in header
                   if folded(name) not in known]  # fmt: skip
     return problems
 
@@ -161,7 +162,7 @@ class _Making:
             self.rest.append((name, text))
             if (text := words.name_of(document) or "") == "":
                 return
-            self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+            self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             meaning = self._mapping.meaning(folded(name), target, text)
         if meaning != "" and target in DATES and moments.is_clock(text):
             self._take_clock(body, name, target, clocks.TimeOfDay(text), text)
@@ -187,7 +188,7 @@ class _Making:
                 value = self._value(name, target, meaning if meaning is not None else text, cell)
             except ValueError as error:
                 way = self._way_out(name, text) if target in DATES and not moments.needs_setting(error) else ""
-                self.errors.append(Violation(f"/{target}", f"{error} (column {name}){way}"))
+                self.errors.append(Violation(f"/{target}", f"{error} (column {shown(name)}){way}"))
                 value = None
             if value is not None:
                 body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
@@ -198,7 +199,7 @@ class _Making:
     def leave(self, name: str, target: str, cells: list[Any]) -> None:
         """Put the cells of the further columns of one name where the rest goes, because the field takes one value."""
         if cells:
-            self.warnings.append(Violation(f"/{target}", f"{REPEATED} (column {name})"))
+            self.warnings.append(Violation(f"/{target}", f"{REPEATED} (column {shown(name)})"))
             self.rest += [(name, cell) for cell in cells]
 
     def _is_foreign(self, amount: str) -> bool:
@@ -218,7 +219,7 @@ class _Making:
         elif moments.looks_like_date(text) and not moments.is_no_date(text):
             self._take_second_date(body, name, target, text)
         else:
-            self._refuse(name, target, text, f'"{text}" is not a time of day')
+            self._refuse(name, target, text, f"{quoted(text)} is not a time of day")
 
     def _take_second_date(self, body: dict[str, Any], name: str, target: str, text: str) -> None:
         """Take the time of a complete date in a column of times if its day is the day of the date above the column.
@@ -234,17 +235,17 @@ class _Making:
             self.given[target].append((name, text))
             return
         if moment.text != body[target]:
-            self.warnings.append(Violation(f"/{target}", f"{SECOND_DATE} (column {name})"))
+            self.warnings.append(Violation(f"/{target}", f"{SECOND_DATE} (column {shown(name)})"))
         self.rest.append((name, text))
 
     def _refuse(self, name: str, target: str, text: str, wrong: str) -> None:
         """Add the error of a time of day, with the two ways out."""
-        ways = f'; write a time such as 14:30, or add "{text}" = "" to [values."{name}"] to take the date'
-        self.errors.append(Violation(f"/{target}", f"{wrong} (column {name}){ways}"))
+        ways = f'; write a time such as 14:30, or add {quoted(text)} = "" to [values.{quoted(name)}] to take the date'
+        self.errors.append(Violation(f"/{target}", f"{wrong} (column {shown(name)}){ways}"))
 
     @staticmethod
     def _way_out(name: str, text: str) -> str:
-        return f'; correct the cell, or add "{text}" = "" to [values."{name}"] to leave out the date'
+        return f'; correct the cell, or add {quoted(text)} = "" to [values.{quoted(name)}] to leave out the date'
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.TimeOfDay, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
@@ -254,13 +255,13 @@ class _Making:
             if target in body and target not in self.next_days:  # the date has its own time
                 self.rest.append((name, cell))
             else:
-                self.errors.append(Violation(f"/{target}", f"{wrong} (column {name})"))
+                self.errors.append(Violation(f"/{target}", f"{wrong} (column {shown(name)})"))
             return
         try:
             local = f"{day} {clock.text}"
             moment = self._value(name, target, f"{local} {clock.zone}".strip(), None)
             if clock.must_agree and moment != moments.parse(local, self._mapping.dates).text:
-                raise ValueError(f'"{cell}" has a zone that is not the zone of that day')
+                raise ValueError(f"{quoted(cell)} has a zone that is not the zone of that day")
             body[target] = moment
         except ValueError as error:
             self._refuse(name, target, cell, str(error))
@@ -296,13 +297,13 @@ class _Making:
     def _choice(self, target: str, text: str) -> str:
         if (choice := folded(text)) in allowed_values(target):
             return choice
-        raise ValueError(f'has no meaning in the mapping: "{text}"; add it to [values.{target}]')
+        raise ValueError(f"has no meaning in the mapping: {quoted(text)}; add it to [values.{target}]")
 
     def _items(self, name: str, target: str, text: str) -> list[Any]:
         if text.lstrip().startswith("[") and isinstance(items := cells.value("tags", text), list):
             if any(isinstance(item, dict) for item in items):
                 self.rest.append((name, text))
-                self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+                self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
         first = self._mapping.list_separators[0]
         for other in self._mapping.list_separators[1:]:
@@ -343,7 +344,7 @@ def as_text(cell: Any) -> str:
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, dict | list):
         return json_text.dumps(cell)
-    return str(cell)
+    return _SURROGATE.sub("\ufffd", str(cell))
 
 
 def _object(text: str) -> dict[str, Any] | None:

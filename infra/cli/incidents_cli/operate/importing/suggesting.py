@@ -3,7 +3,6 @@
 A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads the file.
 """
 
-import json
 from collections.abc import Iterator, Set
 from collections.abc import Mapping as Table
 from datetime import UTC
@@ -13,10 +12,9 @@ from typing import Any, NamedTuple
 from incidents.domain import model
 
 from . import choosing, facts, mapping, moments, tables, words
-from .choosing import quoted
 from .convert import DATES
 from .facts import Column, File
-from .mapping import LAST_KNOWN, OPEN, Mapping, folded
+from .mapping import LAST_KNOWN, OPEN, Mapping, folded, quoted, shown
 from .moments import Order
 
 _SHOWN = 3  # examples of cells
@@ -93,7 +91,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
         reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
-    yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
+    yield f"# A mapping for {shown(file.name)}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
         yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
     yield "# Check each line. `?` is an open question. Then import: incidents import FILE --map THIS-FILE --dry-run"
@@ -112,7 +110,9 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     yield "\n[columns]"
     yield from _columns(mapped, reasons, known.mapping.constants if known.mapping else {})
     rests = [name for name in by_name if by_name[name].filled and name not in mapped and name not in left]
-    yield from (f"# {quoted(name)} {reasons.get(name, 'has no field')}: it goes into the {rest}" for name in rests)
+    yield from (
+        f"# {quoted(name)} {shown(reasons.get(name, 'has no field'))}: it goes into the {rest}" for name in rests
+    )
     yield from _missing(mapped, known.mapping, notes)
     notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
     notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
@@ -131,7 +131,7 @@ def _form(of_file: File, notes: list[str]) -> Iterator[str]:
         yield f"sheet = {quoted(of_file.sheet)}"
     if of_file.other_sheets:
         listed = tables.listed(of_file.other_sheets)
-        yield f"# Other sheets, which are not imported: {listed}"
+        yield f"# Other sheets, which are not imported: {shown(listed)}"
         notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
         count = len(of_file.other_sheets) + 1
         if 0 < of_file.looked_at < count:
@@ -159,11 +159,11 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
     for name, target in mapped.items():
         note = ""
         if name in reasons:
-            note = f"  # {reasons[name]}"
+            note = f"  # {shown(reasons[name])}"
         elif target == LAST_KNOWN:
             note = "  # only for --closed-without-date=last-known"
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
-            note = f"  # where {taken[target]} is empty"
+            note = f"  # where {shown(taken[target])} is empty"
         elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
             note = "  # the date of the entry is used as the date of the detection"
         yield f"{quoted(name)} = {quoted(target)}{note}"
@@ -299,7 +299,11 @@ def _values(
 ) -> Iterator[str]:
     """Yield the tables of values: the given ones, and for each column the values that need a meaning."""
     given: dict[str, dict[str, str]] = known.table.get("values", {})
-    tables = {name: {text: quoted(meaning) for text, meaning in table.items()} for name, table in given.items()}
+    own = {folded(name): name for name in by_name}  # a given mapping may write the name of a column in another way
+    tables = {
+        own.get(folded(name), name): {text: quoted(meaning) for text, meaning in table.items()}
+        for name, table in given.items()
+    }
     for name, target in mapped.items():
         column = by_name[name]
         table = tables.get(name, {})
@@ -353,10 +357,16 @@ def _choices(
             others.append(text)
     for meaning, texts in same.items():
         if len(texts) > 1:
-            notes.append(f"{' and '.join(map(quoted, texts))} of {column.name} become the same severity: {meaning}.")
+            notes.append(
+                f"{' and '.join(map(quoted, texts))} of {shown(column.name)} become the same severity: {meaning}."
+            )
     return lines
 
 
 def _literal(value: Any) -> str:
-    """Return a value as TOML. Lists, texts and numbers look the same as in JSON."""
-    return quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return a value as TOML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{quoted(name)} = {_literal(member)}' for name, member in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return quoted(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
