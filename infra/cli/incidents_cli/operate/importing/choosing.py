@@ -73,19 +73,55 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         else:
             continue
         del mapped[name]
-    numbers = [name for name, target in mapped.items() if target == "incident_number"]
-    counting = [name for name in numbers if by_name[name].only_counts]
-    if len(counting) < len(numbers):
-        for name in counting:
-            reasons[name] = "only counts the rows"
-            del mapped[name]
-    reasons |= {name: COUNTS for name in counting if name in mapped}
+    choose_number(mapped, by_name, reasons)
     for field, weakest in _WEAKEST.items():
         all_names = [name for name, target in mapped.items() if target == field]
         weak = [name for name in all_names if words.rank(name) >= words.rank(weakest)]
         for name in weak if len(weak) < len(all_names) else ():
             del mapped[name]
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def choose_number(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Keep the best column of incident numbers, and remove those that only count the rows, repeat or lack numbers.
+
+    The file number of an authority is the incident's own number only if no better column exists.
+    """
+    numbers = [name for name, target in mapped.items() if target == "incident_number"]
+    if not numbers:
+        return
+    faults = {name: faults_of_numbers(by_name[name], by_name) for name in numbers}
+    most = max(column.filled for column in by_name.values())
+
+    def is_bad(name: str) -> bool:
+        column = by_name[name]
+        is_sparse = 2 * column.filled < most or (words.is_of_authority(name) and column.filled < most)
+        return column.repeated > 0 or is_sparse
+
+    best = min(numbers, key=lambda name: (is_bad(name), by_name[name].only_counts, faults[name] != "",
+                                          words.is_of_authority(name)))  # fmt: skip
+    for name in numbers:
+        if name == best:
+            continue
+        if by_name[name].only_counts:
+            reasons[name] = "only counts the rows"
+        elif faults[name] and not faults[best]:
+            reasons[name] = f"has {faults[name]}, but each row has its own {quoted(best)}"
+        elif words.is_of_authority(name):
+            reasons[name] = f"is the file number of an authority, and {quoted(best)} is the number of the incident"
+        else:
+            continue
+        del mapped[name]
+    if why := COUNTS if by_name[best].only_counts else f"has {faults[best]}" if faults[best] else "":
+        reasons[best] = why
+
+
+def faults_of_numbers(column: Column, by_name: Table[str, Column]) -> str:
+    """Return the numbers of empty and of repeated cells in a column of incident numbers, or an empty text."""
+    empty = max(other.filled for other in by_name.values()) - column.filled
+    counts = ((empty, "empty"), (column.repeated, "repeated"))
+    listed = " and ".join(f"{count} {what}" for count, what in counts if count)
+    return listed and f"{listed} cells"
 
 
 def _are_verdicts(column: Column) -> bool:
@@ -106,7 +142,7 @@ def _is_prose(column: Column, target: str) -> bool:
 def no_numbers(column: Column) -> list[str]:
     """Return the values in a column of incident numbers that cannot be numbers, such as ``folgt``."""
     wrong = [text for text in column.values if _is_no_number(text)]
-    without = [text for text in column.without_digits if text not in wrong]
+    without = [text for text in column.without_digits if text not in wrong and not words.is_total(text)]
     is_rare = 2 * sum(column.values.get(text, 1) for text in without) < column.filled
     return [*wrong, *(without if is_rare else ())]
 

@@ -61,12 +61,18 @@ class Column:
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
+    numbers: set[int] | None = None  # hashes of the distinct cells, only of a column whose name means a number
+
+    def __post_init__(self) -> None:
+        self.numbers = set() if words.meaning(self.name) == "incident_number" else None
 
     def add(self, cell: Any) -> None:
         text = as_text(cell).strip()
         if not text:
             return
         self.filled += 1
+        if self.numbers is not None:
+            self.numbers.add(hash(text))
         self.longest = max(self.longest, len(text))
         if text in self.values or len(self.values) <= _VALUES:
             self.values[text] = self.values.get(text, 0) + 1
@@ -112,6 +118,11 @@ class Column:
     def only_counts(self) -> bool:
         """Whether the cells are only the numbers of the rows: 1, 2, 3 and so on."""
         return self.in_sequence >= max(_COUNTED, self.filled - 1)
+
+    @property
+    def repeated(self) -> int:
+        """The number of cells of a column of numbers that repeat an earlier cell."""
+        return 0 if self.numbers is None else self.filled - len(self.numbers)
 
     @property
     def is_currency(self) -> bool:

@@ -219,6 +219,11 @@ def _of_cells(by_name: dict[str, Column], mapped: dict[str, str], times: Set[str
         if target == "incident_number" and (wrong := choosing.no_numbers(by_name[name])):
             listed = ", ".join(map(quoted, wrong[:_SHOWN]))
             yield f"{quoted(name)} has cells that are not numbers, such as {listed}. Their rows get another number."
+        if target == "incident_number" and (faults := choosing.faults_of_numbers(by_name[name], by_name)):
+            yield (
+                f"{quoted(name)} has {faults}. A row without a number gets another number. Rows with the same number "
+                "fail, unless they are equal."
+            )
         if target == "incident_number" and by_name[name].only_counts:
             yield f"{quoted(name)} {choosing.COUNTS}."
 

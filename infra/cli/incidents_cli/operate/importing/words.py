@@ -295,6 +295,11 @@ def by_cells(column: str) -> str | None:
     return next((field for field, listed in _words()["by_cells"].items() if not names.isdisjoint(listed)), None)
 
 
+def is_of_authority(column: str) -> bool:
+    """Return whether a column's name means the file number that an authority gives, such as ``Aktenzeichen``."""
+    return not set(_words()["authority"]["words"]).isdisjoint(_forms(folded(column)))
+
+
 def is_currency(column: str) -> bool:
     """Return whether a column's name means the currency of the amounts in its row."""
     return folded(column).strip(_SIGNS) in _words()["currency"]["words"]
