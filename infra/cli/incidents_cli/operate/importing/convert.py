@@ -41,6 +41,7 @@ BELOW = (
 SECOND_DATE = "has a second date; the first one is taken, and the other goes where `rest` says"
 REPEATED = "has several columns of one name; the first one is read, and the others go where `rest` says"
 OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
+NO_REGIME = "says that the incident is not reportable, or does not say it; the incident gets no regime"
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -177,6 +178,9 @@ class _Making:
             self.rest.append((name, text))
             return
         if target in model.LISTS:
+            if target == "reportable_to" and meaning is None and (answer := words.answer(text)):
+                self._take_answer(name, text, answer)
+                return
             items = [meaning] if meaning is not None else self._items(name, target, text)
             body[target] = list(dict.fromkeys([*body.get(target, []), *items]))
         elif target in model.PARAGRAPHS:
@@ -195,6 +199,16 @@ class _Making:
                 if target in DATES:
                     self.given.setdefault(target, []).append((name, text))
                     self._days[target] = (folded(name), text)
+
+    def _take_answer(self, name: str, text: str, answer: str) -> None:
+        """Take a cell that says whether the incident is reportable, and that names no regime."""
+        if answer == "no":
+            self.rest.append((name, text))
+            self.warnings.append(Violation("/reportable_to", f"{NO_REGIME} (column {shown(name)})"))
+            return
+        way = f'; add {quoted(text)} = "eu-gdpr" or another regime to [values.{quoted(name)}], or "" for none'
+        wrong = f"does not name a regime: {quoted(text)} (column {shown(name)}){way}"
+        self.errors.append(Violation("/reportable_to", wrong))
 
     def leave(self, name: str, target: str, cells: list[Any]) -> None:
         """Put the cells of the further columns of one name where the rest goes, because the field takes one value."""

@@ -314,6 +314,8 @@ def _values(
         table = tables.get(name, {})
         if target in _CHOICES:
             table |= _choices(column, target, known, given, notes)
+        elif target == "reportable_to":
+            table |= _regimes(column, known)
         elif target in _WHOLE:
             table |= {
                 text: '""  # is nothing, so it goes where the rest goes'
@@ -333,6 +335,18 @@ def _values(
     for name, table in tables.items():
         yield f"\n[values.{quoted(name)}]"
         yield from (f"{quoted(text)} = {meaning}" for text, meaning in table.items())
+
+
+def _regimes(column: Column, known: _Known) -> dict[str, str]:
+    """Return the meanings of a column's answers such as ``nein`` as TOML, with a question for each ``ja``."""
+    answers = {text: words.answer(text) for text in column.values}
+    return {
+        text: '""  # no regime, so it goes where the rest goes'
+        if answer == "no"
+        else f'"{OPEN}"  # reportable_to: which regime does {quoted(text)} mean, such as eu-gdpr? Write "" for none'
+        for text, answer in answers.items()
+        if answer and (not known.mapping or known.mapping.meaning(folded(column.name), "reportable_to", text) is None)
+    }
 
 
 def _choices(
