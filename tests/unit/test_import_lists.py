@@ -7,7 +7,7 @@ import pytest
 from incidents_cli.operate.importing import cells, mapping
 from incidents_cli.operate.importing.rows import Row, read
 
-from tests.support.proposals import of
+from tests.support.proposals import imported, of
 
 
 def row_of(folder: Path, cell: str, target: str, values: dict[str, str] | None = None) -> Row:
@@ -65,3 +65,43 @@ def test_a_yes_or_no_without_a_mapping_is_told() -> None:
     (warning,) = cells.warnings({"reportable_to": "nein"})
     assert warning.detail == "says yes or no, and does not name a regime"
     assert list(cells.warnings({"reportable_to": "eu-gdpr"})) == []
+
+
+# --- items
+
+
+@pytest.mark.parametrize(
+    ("cell", "items"),
+    [
+        ("- Mail\n- CRM", ["Mail", "CRM"]), ("* Mail\n\u2022 CRM", ["Mail", "CRM"]), ("-5, - 6", ["-5", "6"]),
+        ("Server (FS01, FS02)", ["Server (FS01, FS02)"]), ("A (b (c, d); e), F", ["A (b (c, d); e)", "F"]),
+        ("A (b, c", ["A (b", "c"]), ("A) b, (c", ["A) b", "(c"]), ("SAP; CRM, DMS", ["SAP", "CRM", "DMS"]),
+        ("TCP/IP, HR", ["TCP/IP", "HR"]), ("- ", ["-"]),
+    ],
+)  # fmt: skip
+def test_a_list_is_divided_as_people_write_it(tmp_path: Path, cell: str, items: list[str]) -> None:
+    row = row_of(tmp_path, cell, "affected_asset_ids")
+    assert (row.body["affected_asset_ids"], row.warnings) == (items, ())
+
+
+def test_a_slash_between_spaces_stays_and_is_told_if_nothing_proves_a_list(tmp_path: Path) -> None:
+    row = row_of(tmp_path, "USV 2 / Klimaanlage", "affected_asset_ids")
+    assert row.body["affected_asset_ids"] == ["USV 2 / Klimaanlage"]
+    assert [warning.detail for warning in row.warnings] == [
+        'has " / " inside an item, which stays one item; to divide it, add " / " to list_separators (column Spalte)'
+    ]
+
+
+@pytest.mark.parametrize(("other", "first"), [("Klimaanlage; CRM", ["USV 2", "Klimaanlage"]),
+                                              ("CRM", ["USV 2 / Klimaanlage"])])  # fmt: skip
+def test_a_slash_divides_if_another_cell_has_one_of_the_items(tmp_path: Path, other: str, first: list[str]) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f'Titel,Betroffene Systeme\nA,USV 2 / Klimaanlage\nB,"{other}"\n', "utf-8")
+    assert imported(file)[0].body["affected_asset_ids"] == first
+
+
+def test_a_word_for_nothing_is_found_in_a_long_column(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    rows = "".join(f"A;srv-{n}\n" for n in range(100))
+    file.write_text(f"Titel;Betroffene Systeme\n{rows}A;n. b.\nA;n.b.\n", "utf-8")
+    assert [row.body.get("affected_asset_ids") for row in imported(file)[-2:]] == [None, None]

@@ -11,6 +11,7 @@
 ``formats``   finds the numbers of a workbook that are shown with a unit, as a percentage or with leading zeros
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
+``lists``     divides a cell into the items of a list
 ``convert``   converts the records of another program's export to field values, by a mapping
 ``ends``      corrects or completes the dates of containment and closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones

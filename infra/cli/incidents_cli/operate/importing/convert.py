@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts, cells, clocks, ends, moments, words
+from . import amounts, cells, clocks, ends, lists, moments, words
 from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded, quoted, shown
 from .repairing import repair
 
@@ -42,6 +42,7 @@ SECOND_DATE = "has a second date; the first one is taken, and the other goes whe
 REPEATED = "has several columns of one name; the first one is read, and the others go where `rest` says"
 OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
 NO_REGIME = "says that the incident is not reportable, or does not say it; the incident gets no regime"
+SLASHED = 'has " / " inside an item, which stays one item; to divide it, add " / " to list_separators'
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -319,10 +320,10 @@ class _Making:
                 self.rest.append((name, text))
                 self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
-        first = self._mapping.list_separators[0]
-        for other in self._mapping.list_separators[1:]:
-            text = text.replace(other, first)
-        return [item for item in map(str.strip, text.split(first)) if item]
+        items = lists.items(text, self._mapping.list_separators)
+        if any(lists.SLASH in item for item in items):
+            self.warnings.append(Violation(f"/{target}", f"{SLASHED} (column {shown(name)})"))
+        return items
 
     def place_rest(self, body: dict[str, Any]) -> None:
         """Put the cells that no field takes into the description or the tags, as the mapping says."""

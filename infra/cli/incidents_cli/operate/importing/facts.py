@@ -74,7 +74,7 @@ class Column:
         if self.numbers is not None:
             self.numbers.add(hash(text))
         self.longest = max(self.longest, len(text))
-        if text in self.values or len(self.values) <= _VALUES:
+        if text in self.values or len(self.values) <= _VALUES or words.is_nothing(text):
             self.values[text] = self.values.get(text, 0) + 1
         if not text.startswith("["):
             self.has_comma |= "," in text

@@ -76,7 +76,7 @@ class Mapping:
     dates: DateRules = field(default_factory=DateRules)
     decimal: amounts.Mark | None = None
     currency: str | None = None  # the currency of amounts that do not show one
-    list_separators: str = ";"
+    list_separators: tuple[str, ...] = (";",)
     encoding: str | None = None
     separator: str | None = None
     sheet: str | None = None
@@ -191,7 +191,7 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
         dates=rules,
         decimal=_one(table, "decimal", _choice((".", ",")), wrong),
         currency=_one(table, "currency", _currency, wrong),
-        list_separators="".join(_list(table, "list_separators", wrong)) or ";",
+        list_separators=tuple(filter(None, _list(table, "list_separators", wrong))) or (";",),
         encoding=_one(table, "encoding", _encoding, wrong),
         separator=_one(table, "separator", _separator, wrong),
         sheet=_one(table, "sheet", str, wrong),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import choosing, facts, mapping, moments, tables, words
+from . import choosing, facts, lists, mapping, moments, tables, words
 from .convert import DATES
 from .facts import Column, File
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded, quoted, shown
@@ -257,14 +257,21 @@ def _reading(
     elif ambiguous:
         asked = f"does {quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
         yield f'decimal = "{OPEN}"  # decimal: {asked}'
-    lists = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
-    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in lists)),
-                                    (",", any(column.has_comma for column in lists)),
-                                    ("\n", any(column.has_line_end for column in lists))) if has]  # fmt: skip
+    found = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
+    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in found)),
+                                    (",", any(column.has_comma for column in found)),
+                                    ("\n", any(column.has_line_end for column in found)),
+                                    (lists.SLASH, _has_slashes(found))) if has]  # fmt: skip
     if "list_separators" in settings:
         yield f"list_separators = {_literal(settings['list_separators'])}"
-    elif lists:
+    elif found:
         yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
+
+
+def _has_slashes(columns: list[Column]) -> bool:
+    """Return whether the cells of lists prove that a slash between spaces separates items."""
+    slashed = [column for column in columns if any(lists.SLASH in text for text in column.values)]
+    return bool(slashed) and all(lists.prove_slashes(column.values) for column in slashed)
 
 
 def _orders(dates: list[Column]) -> set[Order] | None:
