@@ -16,7 +16,7 @@ from incidents.domain import json_text, model, payloads, reports, texts, timesta
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
 from .convert import DATES
-from .ends import LAST_KNOWN_TAGS
+from .ends import LAST_KNOWN_TAGS, is_early
 from .job import ClosedWithoutDate
 from .rows import Row
 
@@ -84,10 +84,15 @@ def in_future(given: dict[str, Any], now: str) -> list[Violation]:
 
 
 def before_report(given: dict[str, Any]) -> Iterator[Violation]:
-    """Yield a warning for each end before the report. The API accepts it, but one of the two dates is often wrong."""
+    """Yield a warning for each end before the report, and for a detection more than a year before it.
+
+    The API accepts such dates, but one of the two dates is often wrong.
+    """
     for field in _ENDS.values():
         if field in given and given[field] < given.get("reported_at", ""):
             yield Violation(f"/{field}", f"{field} is before reported_at; check the two dates")
+    if "detected_at" in given and "reported_at" in given and is_early(given["detected_at"], given["reported_at"]):
+        yield Violation("/detected_at", "is more than a year before reported_at; check the two years")
 
 
 def _new_incident(body: object) -> dict[str, Any]:

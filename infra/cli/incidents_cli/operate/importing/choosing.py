@@ -312,13 +312,18 @@ def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, r
         del mapped[entry]
 
 
-def _moment(cells: list[Any], place: int, rules: moments.DateRules) -> str | None:
-    """Return the date of a cell that has a time, or None."""
+def moment(cells: list[Any], place: int, rules: moments.DateRules) -> moments.Moment | None:
+    """Return the date of a cell, or None."""
     try:
-        moment = moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
+        return moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
     except ValueError:
         return None
-    return None if moment.next_day else moment.text
+
+
+def _moment(cells: list[Any], place: int, rules: moments.DateRules) -> str | None:
+    """Return the date of a cell that has a time, or None."""
+    date = moment(cells, place, rules)
+    return None if date is None or date.next_day else date.text
 
 
 def _has_clocks(column: Column) -> bool:

@@ -43,6 +43,7 @@ REPEATED = "has several columns of one name; the first one is read, and the othe
 OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
 NO_REGIME = "says that the incident is not reportable, or does not say it; the incident gets no regime"
 SLASHED = 'has " / " inside an item, which stays one item; to divide it, add " / " to list_separators'
+RIGHT = ', or the right date instead of ""'
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -260,7 +261,7 @@ class _Making:
 
     @staticmethod
     def _way_out(name: str, text: str) -> str:
-        return f'; correct the cell, or add {quoted(text)} = "" to [values.{quoted(name)}] to leave out the date'
+        return f'; correct the cell, or add {quoted(text)} = "" to [values.{quoted(name)}] to leave out the date{RIGHT}'
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.TimeOfDay, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""

@@ -54,12 +54,16 @@ _ISO = re.compile(
 )
 _NUMERIC = re.compile(
     _WEEKDAY
-    + r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?P<c>[0-9]{4}|[0-9]{2})"
+    + r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?:(?<=\.) )?(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?:(?<=\.) )?"
+    + r"(?P<c>[0-9]{4}|[0-9]{2})"
     + _CLOCK,
     re.IGNORECASE,
 )
+_COMMAS = re.compile(r"([0-9]{1,2}),([0-9]{1,2}),[0-9]{4}")
 _DAY_NAMED = re.compile(
-    _WEEKDAY + r"(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})" + _CLOCK,
+    _WEEKDAY
+    + r"(?P<day>[0-9]{1,2})(?:\.?[-/ ] ?|\.)(?P<name>[^\W\d]{3,12})(?:\.?,?[-/ ]|\.)(?P<year>[0-9]{4}|[0-9]{2})"
+    + _CLOCK,
     re.IGNORECASE,
 )
 _MONTH_NAMED = re.compile(
@@ -263,7 +267,9 @@ def _matched(text: str) -> re.Match[str] | None:
 
 
 def _of_numbers(text: str) -> re.Match[str] | None:
-    match = _NUMERIC.fullmatch(text)
+    """Return the match of a date of three numbers. Commas between the numbers are mistyped points."""
+    commas = _COMMAS.match(text)
+    match = _NUMERIC.fullmatch(f"{commas[1]}.{commas[2]}.{text[commas.end() - 4 :]}" if commas else text)
     return match if match and match["mark"] == match["second_mark"] else None
 
 

@@ -10,7 +10,7 @@ from ...console import clean
 
 _KEPT = 500  # the most reasons that are counted separately, to limit the memory; all others are counted together
 _SHOWN = 20
-_FIRST = 3  # lines of a reason
+_FIRST = 20  # lines of a reason
 _CHARACTERS = 300  # of a reason
 _OTHERS = ("", "other reasons; the errors file has them")
 # This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import choosing, facts, lists, mapping, moments, tables, words
+from . import bad_cells, choosing, facts, lists, mapping, moments, tables, words
 from .convert import DATES
 from .facts import Column, File
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded, quoted, shown
@@ -117,7 +117,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
     notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
     times = {name for name in mapped if reasons.get(name, "").startswith(choosing.TIMES_OF)}
-    notes += _of_cells(by_name, mapped, times)
+    notes += bad_cells.notes(of_file, by_name, mapped, times, _rules(mapped, by_name, settings))
     yield from _values(by_name, mapped, known, times, notes)
 
 
@@ -199,33 +199,6 @@ def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
         yield f"Columns without a field, which go into the {rest}: {listed}."
     if dated := ", ".join(quoted(column.name) for column in columns if column.dates):
         yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
-
-
-def _of_cells(by_name: dict[str, Column], mapped: dict[str, str], times: Set[str]) -> Iterator[str]:
-    """Yield notes about cells that will make their rows fail, and about numbers that may only count the rows."""
-    for column in (by_name[name] for name, target in mapped.items() if target in DATES):
-        is_time = column.name in times
-        if texts := list(column.not_dates | column.faults | ({} if is_time else column.loose_clocks))[:_SHOWN]:
-            listed = ", ".join(map(quoted, texts))
-            what = "times of day" if is_time else "dates"
-            yield f"{quoted(column.name)} has cells that are not {what}, such as {listed}. Their rows will fail."
-        if is_time and (texts := list(column.without_digits)[:_SHOWN]):
-            listed = ", ".join(map(quoted, texts))
-            yield (
-                f"{quoted(column.name)} has texts without a time, such as {listed}. Their rows get the date without a "
-                "time, and a tag."
-            )
-    for name, target in mapped.items():
-        if target == "incident_number" and (wrong := choosing.no_numbers(by_name[name])):
-            listed = ", ".join(map(quoted, wrong[:_SHOWN]))
-            yield f"{quoted(name)} has cells that are not numbers, such as {listed}. Their rows get another number."
-        if target == "incident_number" and (faults := choosing.faults_of_numbers(by_name[name], by_name)):
-            yield (
-                f"{quoted(name)} has {faults}. A row without a number gets another number. Rows with the same number "
-                "fail, unless they are equal."
-            )
-        if target == "incident_number" and by_name[name].only_counts:
-            yield f"{quoted(name)} {choosing.COUNTS}."
 
 
 def _reading(
