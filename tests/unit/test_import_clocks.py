@@ -94,7 +94,10 @@ def test_a_column_of_which_half_is_text_keeps_its_readable_times(tmp_path: Path)
     records: list[list[Cell]] = [["A", DAY, clock] for clock in clocks]
     file = workbooks.write(tmp_path / "list.xlsx", {"S": [["Titel", "Erkannt am", "Uhrzeit"], *records]})
     notes = of(file).notes
-    assert '"Uhrzeit": 1 cells are not times of day, in line 9, such as "14:30-15:00". Their rows will fail.' in notes
+    assert (
+        '"Uhrzeit" has cells that are not times of day: 1, in line 9, such as "14:30-15:00". Their rows will fail.'
+        in notes
+    )
     assert any(note.startswith('"Uhrzeit" has texts without a time, such as "nachmittags"') for note in notes)
     rows = imported(file)
     assert [row.body["detected_at"][11:16] for row in rows] == [

@@ -37,6 +37,10 @@ def test_a_date_is_not_guessed(text: str) -> None:
         moments.parse(text, RULES)
 
 
+def test_a_year_before_1970_is_told(tmp_path: Path) -> None:
+    assert any('not dates: 1, in line 2, such as "07.04.1925"' in note for note in register(tmp_path, "07.04.1925;;"))
+
+
 @pytest.mark.parametrize(("cell", "clock"), [("14,30", "14:30"), ("1430", "14:30"), (1430, "14:30"), ("0815", "08:15")])
 def test_a_time_without_a_colon_is_read_in_a_column_of_times(cell: Any, clock: str) -> None:
     assert clocks.read(cell) == clocks.TimeOfDay(clock)
@@ -78,16 +82,18 @@ def test_all_bad_cells_are_counted_with_their_lines(tmp_path: Path) -> None:
     notes = register(
         tmp_path, "04.03.2024;05.03.2024;8:00", *(f"31.02.20{n};05.03.2024;{n}-{n}" for n in range(10, 16))
     )
-    wanted = '"festgestellt am": 6 cells are not dates, in lines 3, 4, 5, 6, 7, 8, such as "31.02.2010", "31.02.2011", '
+    wanted = '"festgestellt am" has cells that are not dates: 6, in lines 3, 4, 5, 6, 7, 8, such as "31.02.2010", '
     assert any(note.startswith(wanted) for note in notes)
-    assert any(note.startswith('"Uhrzeit Meldung": 6 cells are not times of day, in lines 3, 4,') for note in notes)
+    assert any(
+        note.startswith('"Uhrzeit Meldung" has cells that are not times of day: 6, in lines 3, 4,') for note in notes
+    )
 
 
 def test_future_dates_and_detections_years_before_the_report_are_told(tmp_path: Path) -> None:
     notes = register(tmp_path, "04.03.2024;05.03.2024;", "04.03.2062;05.03.2024;", "04.03.2015;05.03.2024;")
-    told = '"festgestellt am": 1 dates are in the future, in line 3, such as "04.03.2062". Their rows will fail.'
+    told = '"festgestellt am" has dates in the future: 1, in line 3, such as "04.03.2062". Their rows will fail.'
     assert told in notes
-    assert any(note.startswith('"festgestellt am": 1 dates are more than a year before "Meldedatum", in line 4')
+    assert any(note.startswith('"festgestellt am" has dates more than a year before "Meldedatum": 1, in line 4')
                for note in notes)  # fmt: skip
 
 

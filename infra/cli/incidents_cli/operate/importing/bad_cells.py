@@ -24,12 +24,9 @@ def notes(
         what = "times of day" if is_time else "dates"
         for cells in (column.not_dates, *([] if is_time else [column.loose_clocks])):
             if cells.count:
-                yield f"{quoted(column.name)}: {cells.count} cells are not {what}, in {cells}. Their rows will fail."
+                yield f"{quoted(column.name)} has cells that are not {what}: {cells}. Their rows will fail."
         if column.future.count and not is_time:
-            yield (
-                f"{quoted(column.name)}: {column.future.count} dates are in the future, in {column.future}. Their rows "
-                "will fail."
-            )
+            yield f"{quoted(column.name)} has dates in the future: {column.future}. Their rows will fail."
         if is_time and (texts := list(column.without_digits)[:_SHOWN]):
             listed = ", ".join(map(quoted, texts))
             yield (
@@ -66,6 +63,6 @@ def _early(of_file: File, mapped: Table[str, str], rules: moments.DateRules) -> 
     if not early.count:
         return None
     return (
-        f"{quoted(first['detected_at'])}: {early.count} dates are more than a year before "
-        f"{quoted(first['reported_at'])}, in {early}. Check the years."
+        f"{quoted(first['detected_at'])} has dates more than a year before {quoted(first['reported_at'])}: {early}. "
+        "Check the years."
     )

@@ -56,6 +56,17 @@ def _json(text: str) -> Any:
         return text
 
 
+def json_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, or None."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        document = json_text.loads(text)
+    except MalformedRequest:
+        return None
+    return document if isinstance(document, dict) else None
+
+
 def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield an error for an amount that is not a plain number. The API's own error would be about JSON."""
     if isinstance(text := body.get("financial_impact"), str):

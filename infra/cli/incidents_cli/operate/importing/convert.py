@@ -38,9 +38,9 @@ BELOW = (
     "is the title of a row without a number, date, status or severity; remove the row if it is a heading or is below "
     "the table, or add a status if the row is an incident"
 )
-SECOND_DATE = "has a second date; the first one is taken, and the other goes where `rest` says"
-REPEATED = "has several columns of one name; the first one is read, and the others go where `rest` says"
-OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
+SECOND_DATE = f"has a second date; the first one is taken, and the other goes {ends.REST}"
+REPEATED = f"has several columns of one name; the first one is read, and the others go {ends.REST}"
+OBJECT = f"is a JSON object; its name is taken, and the object goes {ends.REST}"
 NO_REGIME = "says that the incident is not reportable, or does not say it; the incident gets no regime"
 SLASHED = 'has " / " inside an item, which stays one item; to divide it, add " / " to list_separators'
 RIGHT = ', or the right date instead of ""'
@@ -107,7 +107,9 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use this date
     making.place_rest(body)
     body, repairs = repair(body)
-    return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
+    into = {"tags": "into the tags", "leave_out": "nowhere"}.get(mapping.rest, "into the description")
+    warnings = (Violation(each.pointer, each.detail.replace(ends.REST, into)) for each in making.warnings)
+    return Converted(body, tuple(making.errors), tuple(warnings), (*making.repairs, *repairs), last_known)
 
 
 def _cells(record: Table[str, tuple[str, Any]]) -> int:
@@ -153,6 +155,7 @@ class _Making:
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
         self.given: dict[str, list[tuple[str, str]]] = {}  # for each field of a date, its columns and cells
+        self.unread: dict[str, str] = {}  # for each field, the column of a date that could not be read
         self.next_days: dict[str, str] = {}  # the beginning of the next day, for each date without a time
         self.before: dict[str, str] = {}  # the column of each field before the current column
         self._days: dict[str, tuple[str, str]] = {}  # the column and the text of each date without a time
@@ -161,12 +164,15 @@ class _Making:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
         meaning = self._mapping.meaning(folded(name), target, text)
-        if meaning is None and target in _NAMED and (document := _object(text)) is not None:
+        if meaning is None and target in _NAMED and (document := cells.json_object(text)) is not None:
             self.rest.append((name, text))
             if (text := words.name_of(document) or "") == "":
                 return
             self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             meaning = self._mapping.meaning(folded(name), target, text)
+        if target in self.unread and self.before.get(target) == self.unread[target] and clocks.read(cell):
+            self.rest.append((name, text))  # the row already has the error of its date
+            return
         if meaning != "" and target in DATES and moments.is_clock(text):
             self._take_clock(body, name, target, clocks.TimeOfDay(text), text)
             return
@@ -196,6 +202,7 @@ class _Making:
                 way = self._way_out(name, text) if target in DATES and not moments.needs_setting(error) else ""
                 self.errors.append(Violation(f"/{target}", f"{error} (column {shown(name)}){way}"))
                 value = None
+                self.unread[target] = folded(name)
             if value is not None:
                 body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
                 if target in DATES:
@@ -268,6 +275,8 @@ class _Making:
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
             wrong = "is a time of day; in the mapping, its column must be directly below the column of its date"
+            if target not in body and target in self.before:
+                wrong = "is a time of day, and the cell of its date is empty"
             if target in body and target not in self.next_days:  # the date has its own time
                 self.rest.append((name, cell))
             else:
@@ -361,17 +370,6 @@ def as_text(cell: Any) -> str:
     if isinstance(cell, dict | list):
         return json_text.dumps(cell)
     return _SURROGATE.sub("\ufffd", str(cell))
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a text is, or None."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        document = json_text.loads(text)
-    except MalformedRequest:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:

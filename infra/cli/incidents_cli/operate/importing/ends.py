@@ -12,6 +12,8 @@ from incidents.domain.errors import Violation
 LAST_KNOWN_TAGS = {"contained_at": "contained-at-last-known", "closed_at": model.LAST_KNOWN_END}
 """The tags of incidents whose containment or closing has only the last known date."""
 
+REST = "where `rest` says"
+"""The place of a cell that no field takes. ``convert`` replaces the text with the place."""
 _YEAR = 366 * 86_400_000  # milliseconds
 
 _BEFORE = {
@@ -65,4 +67,4 @@ def is_early(detected: str, reported: str) -> bool:
 def misplaced_closing(body: dict[str, Any]) -> Iterator[Violation]:
     """Yield a warning if an incident with a closing date is open again. A dismissed incident needs no warning."""
     if body["status"] != "dismissed":
-        yield Violation("/closed_at", f"goes where `rest` says, because the status is {body['status']}")
+        yield Violation("/closed_at", f"goes {REST}, because the status is {body['status']}")

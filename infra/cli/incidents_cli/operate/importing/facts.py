@@ -54,9 +54,10 @@ class Cells:
             self.texts[text] = None
 
     def __str__(self) -> str:
-        """Return the first lines and texts, for a note."""
+        """Return the number of cells, with the first lines and texts, for a note."""
         lines = ", ".join(map(str, self.lines)) + (", ..." if self.count > len(self.lines) else "")
-        return f"{'line' if self.count == 1 else 'lines'} {lines}, such as {', '.join(map(quoted, self.texts))}"
+        where = f"line {lines}" if self.count == 1 else f"lines {lines}"
+        return f"{self.count:,}, in {where}, such as {', '.join(map(quoted, self.texts))}"
 
 
 @dataclass
@@ -165,7 +166,9 @@ class Column:
             self.lacks_offset = self.lacks_offset or text
         try:
             moment = moments.parse(text, _RULES).text
-        except ValueError:  # a date with two possible orders
+        except ValueError as error:
+            if not moments.needs_setting(error):  # for example, a year before 1970
+                self.not_dates.add(line, text)
             return
         if moment > _last_moment():
             self.future.add(line, text)

@@ -12,6 +12,7 @@ _KEPT = 500  # the most reasons that are counted separately, to limit the memory
 _SHOWN = 20
 _FIRST = 20  # lines of a reason
 _CHARACTERS = 300  # of a reason
+_LINE = re.compile(r"\bline [0-9]+\b")
 _OTHERS = ("", "other reasons; the errors file has them")
 # This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.
 _SINGLE = re.compile(
@@ -48,7 +49,7 @@ class Reasons:
                 str(count),
                 clean(name) or "(row)",
                 ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""),
-                clean(" ".join(text.split())),
+                _shown(text, count),
             )
             for (name, _), (count, lines, text) in ordered[:_SHOWN]
         ]
@@ -59,6 +60,11 @@ class Reasons:
             yield f"{count:>{widths[0]}}  {name:<{widths[1]}}  {lines:<{widths[2]}}  {reason}"
         if len(ordered) > _SHOWN:
             yield f"... and {len(ordered) - _SHOWN} more reasons"
+
+
+def _shown(text: str, count: int) -> str:
+    """Return the text of a reason on one line. The text of the first of several rows names only one other line."""
+    return clean(" ".join((_LINE.sub("another line", text) if count > 1 else text).split()))
 
 
 def _reason(violation: Violation) -> tuple[str, str]:

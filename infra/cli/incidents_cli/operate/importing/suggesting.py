@@ -22,6 +22,7 @@ _CHOICES = ("status", "severity")
 _SAME_ZONE = ("GMT", "ETC/UTC", "+00:00")  # as UTC
 _WHOLE = model.LISTS | {"owner_id", "category"}
 _KINDS = {"financial_impact": "an amount", "incident_number": "a number"}
+_NO_BEGINNING = "No column for occurred_at, so mttd_minutes stays empty."
 _IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
 
 
@@ -174,11 +175,10 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
     """Yield a comment that names the important fields without a column."""
     have = {*mapped.values(), *(known.constants if known else ())}
     missing = [field for field in _IMPORTANT if field not in have]
-    if not missing:
-        return
-    note = f"No column for: {', '.join(missing)}."
-    yield f"# {note}"
-    notes.append(note)
+    if missing:
+        note = f"No column for: {', '.join(missing)}."
+        yield f"# {note}"
+        notes.append(note)
     if "detected_at" in missing:
         yield "# Without detected_at, MTTD, MTTR and the time to contain stay empty."
         notes.append("Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column.")
@@ -190,6 +190,9 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
             "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
             "file again, you get a second incident."
         )
+    if "detected_at" in have and "occurred_at" not in have:
+        yield f"# {_NO_BEGINNING}"
+        notes.append(_NO_BEGINNING)
 
 
 def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
