@@ -13,7 +13,7 @@ _SHOWN = 3  # examples of cells
 
 
 def notes(
-    of_file: File, by_name: Table[str, Column], mapped: Table[str, str], times: Set[str], rules: moments.DateRules
+    of_file: File, by_name: Table[str, Column], mapped: dict[str, str], times: Set[str], rules: moments.DateRules
 ) -> Iterator[str]:
     """Yield notes about cells that will make their rows fail, and about numbers that may only count the rows.
 
@@ -48,7 +48,7 @@ def notes(
             yield f"{quoted(name)} {choosing.COUNTS}."
 
 
-def _early(of_file: File, mapped: Table[str, str], rules: moments.DateRules) -> str | None:
+def _early(of_file: File, mapped: dict[str, str], rules: moments.DateRules) -> str | None:
     """Return a note about the detections more than a year before the report, in the first rows of the file."""
     place = {column.name: n for n, column in reversed(list(enumerate(of_file.columns)))}
     first = {target: name for name, target in reversed(mapped.items()) if of_file.columns[place[name]].dates}

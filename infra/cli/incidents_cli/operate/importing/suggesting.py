@@ -120,6 +120,8 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     times = {name for name in mapped if reasons.get(name, "").startswith(choosing.TIMES_OF)}
     notes += bad_cells.notes(of_file, by_name, mapped, times, _rules(mapped, by_name, settings))
     yield from _values(by_name, mapped, known, times, notes)
+    if "detected_at" in mapped.values() and "occurred_at" not in mapped.values():
+        notes.append(_NO_BEGINNING)
 
 
 def _form(of_file: File, notes: list[str]) -> Iterator[str]:
@@ -192,7 +194,6 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
         )
     if "detected_at" in have and "occurred_at" not in have:
         yield f"# {_NO_BEGINNING}"
-        notes.append(_NO_BEGINNING)
 
 
 def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
@@ -233,14 +234,14 @@ def _reading(
     elif ambiguous:
         asked = f"does {quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
         yield f'decimal = "{OPEN}"  # decimal: {asked}'
-    found = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
-    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in found)),
-                                    (",", any(column.has_comma for column in found)),
-                                    ("\n", any(column.has_line_end for column in found)),
-                                    (lists.SLASH, _has_slashes(found))) if has]  # fmt: skip
+    of_lists = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
+    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in of_lists)),
+                                    (",", any(column.has_comma for column in of_lists)),
+                                    ("\n", any(column.has_line_end for column in of_lists)),
+                                    (lists.SLASH, _has_slashes(of_lists))) if has]  # fmt: skip
     if "list_separators" in settings:
         yield f"list_separators = {_literal(settings['list_separators'])}"
-    elif found:
+    elif of_lists:
         yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
 
 
