@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from incidents.domain.errors import Violation
 
+from ...console import clean
+
 _KEPT = 500  # the most reasons that are counted separately, to limit the memory; all others are counted together
 _SHOWN = 20
-_FIRST = 3  # lines of a reason
+_FIRST = 20  # lines of a reason
 _CHARACTERS = 300  # of a reason
+_LINE = re.compile(r"\bline [0-9]+\b")
 _OTHERS = ("", "other reasons; the errors file has them")
 # This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.
 _SINGLE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the|\bline [0-9]+\b"
-    r'|"[^"]*" = ""'
+    r'|"(?:[^"\\]|\\.)*" = ""'
 )
 
 
@@ -42,7 +45,12 @@ class Reasons:
         """Yield the lines of a table, with the most frequent reason first."""
         ordered = sorted(self._found.items(), key=lambda item: -item[1][0])
         rows = [
-            (str(count), name or "(row)", ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""), text)
+            (
+                str(count),
+                clean(name) or "(row)",
+                ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""),
+                _shown(text, count),
+            )
             for (name, _), (count, lines, text) in ordered[:_SHOWN]
         ]
         heads = ("rows", "field", "lines", title)
@@ -52,6 +60,11 @@ class Reasons:
             yield f"{count:>{widths[0]}}  {name:<{widths[1]}}  {lines:<{widths[2]}}  {reason}"
         if len(ordered) > _SHOWN:
             yield f"... and {len(ordered) - _SHOWN} more reasons"
+
+
+def _shown(text: str, count: int) -> str:
+    """Return the text of a reason on one line. The text of the first of several rows names only one other line."""
+    return clean(" ".join((_LINE.sub("another line", text) if count > 1 else text).split()))
 
 
 def _reason(violation: Violation) -> tuple[str, str]:
