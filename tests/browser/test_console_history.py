@@ -55,7 +55,7 @@ def body(answer: dict[str, Any]) -> str:
 
 
 def incident(random: Random, *, old: int = 0) -> str:
-    """Make an incident and about 10 changes. Release 0.1.0 makes the first ``old`` changes. Return the incident's id."""
+    """Make an incident with 10 changes, the first ``old`` of them by release 0.1.0. Return the incident's id."""
 
     def changed(number: int, incident_id: str) -> str:
         if number % 6 == 5:
@@ -63,9 +63,7 @@ def incident(random: Random, *, old: int = 0) -> str:
             body(update(patch_event(incident_id, {"is_deleted": False}), Context))
         patch = {field: random.choice(VALUES[field]) for field in random.sample(sorted(VALUES), 3)}
         sent = {**FULL, "incident_number": None} if number == 0 else patch
-        answer = (
-            create(create_event(sent), Context) if number == 0 else update(patch_event(incident_id, sent), Context)
-        )
+        answer = create(create_event(sent), Context) if number == 0 else update(patch_event(incident_id, sent), Context)
         made: str = json.loads(body(answer))["id"]
         return made
 
@@ -84,7 +82,7 @@ def read(incident_id: str) -> Texts | None:
     The latter happens if somebody writes a text into the table where an amount or JSON should be.
     """
     pages: list[str] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         answer = list_incident_changes.handler(changes_event(incident_id, limit=4, **cursor), Context)
         try:
@@ -114,14 +112,17 @@ def said(checks: list[dict[str, Any]]) -> list[str]:
     return [one["text"] for one in node("call.mjs", "history", given=[["verdict", one] for one in checks])]
 
 
-def test_untouched_histories_have_no_fault_whatever_their_values_are() -> None:
-    texts = [read(incident(Random(number), old=number % 4)) for number in range(12)]
-    histories = [one for one in texts if one]
-    assert len(histories) == 12
+def test_untouched_histories_have_no_fault_whatever_their_values_are(table: str) -> None:
+    histories: list[Texts] = []
+    for number in range(8):
+        moto_table.clear(table)  # moto gets slower with each item
+        texts = read(incident(Random(number), old=number % 4))
+        assert texts
+        histories.append(texts)
 
     checks = of_the_console(histories)
 
-    assert [one["faults"] for one in checks] == [[]] * 12 == [of_the_client(one) for one in histories]
+    assert [one["faults"] for one in checks] == [[]] * 8 == [of_the_client(one) for one in histories]
     assert [one["unhashed"] for one in checks[:4]] == [[], [1], [1, 2], [1, 2, 3]]
     assert [one["since"] for one in checks[:4]] == [1, 2, 3, 4]
     assert {one["last"] for one in checks} == {10}
