@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from tests.support.console import API, Server, World, serve, token
@@ -412,3 +413,34 @@ def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) ->
         "created", *["updated"] * 6, "closed", "updated", "reopened", "deleted", "restored",
     ]  # fmt: skip
     assert ada.axe() == []
+
+
+def test_a_history_is_checked_on_demand_and_a_falsified_change_is_named(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World, deployed: str
+) -> None:
+    for version in range(2, 7):
+        call("PATCH", f"/{made['id']}", {"title": f"Laptop {version}", "financial_impact": version / 4})
+    page = ada.page
+    page.route(
+        "**/changes?limit=100*", lambda route: route.continue_(url=route.request.url.replace("limit=100", "limit=4"))
+    )
+    ada.go(f"#/incidents/{made['id']}")
+    ada.settled()
+    assert page.locator(".verdict").count() == 0
+    page.get_by_role("button", name="Check history").click()
+    page.wait_for_selector(".verdict")
+    good = "No fault: 6 changes fit their hashes, and the incident's values lead back to the values after change 1."
+    assert page.inner_text(".verdict") == page.inner_text("#said") == good
+    assert sum("cursor=" in one for one in real.requests) == 2, "the check must read all pages, as the timeline did"
+    assert "computed all later hashes anew" in page.inner_text(".verdict + p")
+    assert ada.axe() == []
+
+    table = boto3.client("dynamodb", region_name="us-east-1")
+    key = {"pk": {"S": "TENANT#acme#CHANGE"}, "sk": {"S": f"{made['id']}#{5:010d}"}}
+    item = table.get_item(TableName=deployed, Key=key)["Item"]
+    table.put_item(TableName=deployed, Item=item | {"by": {"S": "mallory"}})
+    page.get_by_role("button", name="Check history").click()
+    ada.until("document.querySelector('.verdict')?.textContent.startsWith('Fault')")
+    assert page.inner_text(".verdict") == "Fault: change 5 differs from its hash."
+    assert ada.axe() == []
+    page.unroute("**/changes?limit=100*")

@@ -67,6 +67,20 @@ export class Api {
     return this.#get(`${pathTo(id)}/changes`, query, signal);
   }
 
+  /** Return the incident and all pages of its changes as texts, in which each number has the digits of the service. */
+  async history(id: string, signal: AbortSignal): Promise<{ incident: string; pages: string[] }> {
+    const incident = await this.#text("GET", pathTo(id), signal);
+    const pages: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = new URLSearchParams({ limit: "100", ...(cursor ? { cursor } : {}) });
+      const page = await this.#text("GET", `${pathTo(id)}/changes?${query}`, signal);
+      pages.push(page);
+      cursor = (JSON.parse(page) as ChangePage).next_cursor;
+    } while (cursor !== null);
+    return { incident, pages };
+  }
+
   async findings(id: string, cursor: string | null, signal: AbortSignal): Promise<FindingPage> {
     const query = new URLSearchParams({ limit: "10", ...(cursor ? { cursor } : {}) });
     return this.#get(`${pathTo(id)}/findings`, query, signal);
@@ -169,12 +183,17 @@ export class Api {
   }
 
   async #answer<T>(method: string, path: string, signal: AbortSignal, fields?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    const text = await this.#text(method, path, signal, fields, headers);
+    return (text ? JSON.parse(text) : null) as T;
+  }
+
+  async #text(method: string, path: string, signal: AbortSignal, fields?: unknown, headers: Record<string, string> = {}): Promise<string> {
     let response = await this.#fetch(method, path, signal, fields, headers);
     if (response.status === 401) {
       await this.session.renew().catch(translated);
       response = await this.#fetch(method, path, signal, fields, headers);
     }
-    if (response.ok) return (response.text ? JSON.parse(response.text) : null) as T;
+    if (response.ok) return response.text;
     if (response.status === 401) this.session.end();
     let problem: Record<string, unknown> = {};
     try {

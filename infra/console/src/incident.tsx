@@ -8,11 +8,11 @@ import { STATUSES } from "./bounds";
 import { DeadlinesCard } from "./deadlines";
 import { kept } from "./draft";
 import { Findings } from "./findings";
-import { History, readTrail, type Trail } from "./history";
 import { type Loaded, useLoad, useNow } from "./load";
 import { Copyable, CopyLink, Pending, Prose, say, Severity, Stale, Text, Time, useHeading } from "./parts";
 import { editAt, go, HOME, incidentAt } from "./place";
 import { dollars, duration, minutesBetween, visible, words } from "./texts";
+import { History, readTrail, type Trail } from "./timeline";
 
 export function IncidentView({ api, id, change, listHash }: { api: Api; id: string; change: string; listHash: string }) {
   const loaded = useLoad(id, api.session, (signal) => api.incident(id, signal));
@@ -85,7 +85,7 @@ function Details(
           <What of={one} trail={trail.value} edit={edit("what")} />
           {found && <Findings key={one.id} api={api} id={one.id} alerts={alerts} />}
           <When of={one} edit={edit("when")} />
-          <History of={trail} id={one.id} number={one.incident_number} change={change} />
+          <History api={api} of={trail} id={one.id} number={one.incident_number} change={change} />
           <FollowUp of={one} edit={edit("follow-up")} />
         </div>
         <div>

@@ -1,9 +1,10 @@
-// The trail of an incident as a timeline: who changed what, from which value to which.
-import { useEffect } from "preact/hooks";
+// The trail of an incident as a timeline: who changed what, from which value to which. On demand, a check of its hashes.
+import { useEffect, useState } from "preact/hooks";
 import type { Api, Change } from "./api";
 import { Save } from "./csv";
+import { check, verdict } from "./history";
 import { useLoad } from "./load";
-import { Pending, Prose, Severity, Stale, Text, Time } from "./parts";
+import { Pending, Prose, say, Severity, Stale, Text, Time } from "./parts";
 import { changeAt } from "./place";
 import { dollars, duration, moment, utc, words } from "./texts";
 
@@ -27,7 +28,7 @@ export async function readTrail(api: Api, id: string, signal: AbortSignal): Prom
   return { changes, complete: false };
 }
 
-export function History({ of: trail, id, number, change: linked }: { of: ReturnType<typeof useLoad<Trail>>; id: string; number: string; change: string }) {
+export function History({ api, of: trail, id, number, change: linked }: { api: Api; of: ReturnType<typeof useLoad<Trail>>; id: string; number: string; change: string }) {
   useEffect(() => {
     if (trail.value) document.getElementById(`change-${linked}`)?.scrollIntoView({ block: "center" });
   }, [trail.value === null, linked]);
@@ -45,6 +46,7 @@ export function History({ of: trail, id, number, change: linked }: { of: ReturnT
       ]} /></h2>
       <Stale of={trail} />
       {!complete && <p class="small">These are the first {changes.length} changes. `GET .../changes` has the rest.</p>}
+      <Check key={changes.at(-1)?.version} api={api} id={id} />
       <ol class="timeline">
         {[...changes].reverse().map((change) => (
           <li key={change.version} id={`change-${change.version}`} class={String(change.version) === linked ? "linked" : ""}>
@@ -56,6 +58,30 @@ export function History({ of: trail, id, number, change: linked }: { of: ReturnT
       </ol>
     </section>
   );
+}
+
+/** A button that checks the hashes of all changes, and what the check proves. */
+function Check({ api, id }: { api: Api; id: string }) {
+  const [checks, setChecks] = useState(0);
+  return (
+    <>
+      <p class="controls"><button type="button" onClick={() => setChecks(checks + 1)}>Check history</button></p>
+      {checks > 0 && <Verdict key={checks} api={api} id={id} />}
+    </>
+  );
+}
+
+function Verdict({ api, id }: { api: Api; id: string }) {
+  const checked = useLoad(id, api.session, async (signal) => {
+    const { incident, pages } = await api.history(id, signal);
+    return check(incident, pages);
+  });
+  const found = checked.value && verdict(checked.value);
+  useEffect(() => {
+    if (found) say(found.text);
+  }, [found?.text]);
+  if (!found) return <Pending of={checked} what="all changes" />;
+  return <><p class="note verdict">{found.text}</p>{found.limits && <p class="small muted">{found.limits}</p>}</>;
 }
 
 const VERBS: Record<Change["action"], string> = {

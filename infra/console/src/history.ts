@@ -1,0 +1,141 @@
+// Checks the hashes in the history of an incident, by the rules of docs/history.md.
+//
+// The check reads the texts of the service's answers, because JavaScript rounds some numbers, and moves names such as
+// "10" to the front of an object.
+
+/** What a check of a history found. */
+export interface Check {
+  /** The faults of the changes, oldest first, then those of the incident's values. */
+  faults: string[];
+  /** The version of the newest checked change. */
+  last: number;
+  /** The versions of the changes that have no hash. */
+  unhashed: number[];
+  /** The oldest version to whose values the present values must lead back, or null if no values were checked. */
+  since: number | null;
+}
+
+/** A number, with the digits of the answer. */
+class Digits {
+  constructor(readonly text: string) {}
+}
+type Value = string | boolean | null | Digits | Value[] | Fields;
+type Fields = Map<string, Value>;
+
+const JSON_FIELDS = ["lessons_learned", "regulatory_reports"];
+const SCHEMA_VERSION = 1; // a later release may convert the values of an incident, and the trail does not have the conversion
+
+/** Return what the hashes prove about an incident. ``pages`` are the pages of its changes, oldest first. All are JSON texts. */
+export async function check(incident: string, pages: string[]): Promise<Check> {
+  const now = parsed(incident) as Fields;
+  const version = whole(now.get("version"));
+  const values = asStored(now);
+  const faults: string[] = [];
+  const unhashed: number[] = [];
+  let chains: { first: Fields; before: Fields }[] = []; // ``before`` has the values of the first change that later changes changed
+  let last = 0;
+  let hashed: Fields | null = null;
+  for (const change of pages.flatMap((page) => (parsed(page) as Fields).get("items") as Fields[])) {
+    const number = whole(change.get("version"));
+    if (number > version) break; // somebody changed the incident after it was read
+    if (number !== last + 1) faults.push(`change ${number} follows change ${last}`);
+    last = number;
+    const changed: Fields = new Map([...(change.get("changes") as Fields)].map(([field, ends]) => [
+      field, new Map([...(ends as Fields)].map(([end, value]) => [end, stored(field, value)])),
+    ]));
+    for (const { before } of chains) {
+      for (const [field, ends] of changed) if (!before.has(field)) before.set(field, (ends as Fields).get("from") ?? null);
+    }
+    const hash = change.get("hash") ?? null;
+    if (hash === null) {
+      unhashed.push(number);
+      continue;
+    }
+    const entry: Fields = new Map([
+      ...change, ["changes", changed], ["tenant_id", now.get("tenant_id") ?? null], ["incident_id", now.get("id") ?? null],
+      ["previous_hash", hashed?.get("hash") ?? null],
+    ]);
+    entry.delete("hash");
+    if (await sha256(entry) !== hash) faults.push(`change ${number} differs from its hash`);
+    const follows: boolean = hashed !== null && whole(hashed.get("version")) === number - 1;
+    if (change.has("state_hash")) chains = [...(follows ? [] : chains), { first: change, before: new Map() }];
+    else if (!follows) faults.push(`change ${number} continues a chain, but the change before it has no hash`);
+    hashed = change;
+  }
+  if (last !== version) faults.push(`the incident has version ${version}, but its last change is ${last}`);
+  if (whole(now.get("schema_version")) !== SCHEMA_VERSION) chains = [];
+  for (const { first, before } of chains) {
+    const state: Fields = new Map([...values, ...before]);
+    for (const [field, stamp] of [["version", "version"], ["updated_at", "at"], ["updated_by", "by"]] as const) state.set(field, first.get(stamp) ?? null);
+    for (const [field, value] of state) if (value === null || (Array.isArray(value) && value.length === 0)) state.delete(field);
+    if (await sha256(state) !== first.get("state_hash")) faults.push(`the incident's values do not lead back to the values after change ${whole(first.get("version"))}`);
+  }
+  return { faults, last, unhashed, since: chains[0] ? whole(chains[0].first.get("version")) : null };
+}
+
+/** Return what a check proves, for people: the verdict, and what the check cannot prove. */
+export function verdict({ faults, last, unhashed, since }: Check): { text: string; limits: string } {
+  const old = unhashed.length === 0 ? "" : ` ${counted(unhashed)} no hash, like the changes of release 0.1.0, so nothing proves ${unhashed.length === 1 ? "it" : "them"}.`;
+  if (faults[0]) {
+    const more = faults.length - 1;
+    return { text: `Fault: ${faults[0]}.${more === 0 ? "" : ` The check found ${more} more ${more === 1 ? "fault" : "faults"}.`}${old}`, limits: "" };
+  }
+  if (unhashed.length === last) return { text: `Not proved:${old}`, limits: "" };
+  const checked = last - unhashed.length;
+  const fit = checked === 1 ? "1 change fits its hash" : `${checked} changes fit their hashes`;
+  return {
+    text: `No fault: ${fit}${since === null ? "" : `, and the incident's values lead back to the values after change ${since}`}.${old}`,
+    limits: "The check finds altered, removed, added and swapped changes. It cannot notice that somebody removed the newest "
+      + "changes and also set the incident back, removed the hashes of all or of the newest changes, or computed all later hashes anew."
+      + (since === null ? " The incident's values were not checked, because a newer release stored them." : ""),
+  };
+}
+
+/** Return versions as words, such as "Changes 1 to 3 and 7 have". */
+function counted(versions: number[]): string {
+  const spans: [number, number][] = [];
+  for (const version of versions) {
+    const span = spans.at(-1);
+    if (span?.[1] === version - 1) span[1] = version;
+    else spans.push([version, version]);
+  }
+  const words = spans.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
+  const end = words.pop();
+  const all = words.length > 0 ? `${words.join(", ")} and ${end}` : end;
+  return versions.length === 1 ? `Change ${all} has` : `Changes ${all} have`;
+}
+
+/** Return the value of a JSON text. Objects become maps. */
+function parsed(text: string): Value {
+  // Each string and name gets a mark, and each number becomes a marked string. So JSON.parse changes neither digits nor order.
+  const marked = text.replace(/"([^"\\]*(?:\\.[^"\\]*)*)"|-?\d[-+.\deE]*/g, (token, inside?: string) => (inside === undefined ? `"#${token}"` : `"'${inside}"`));
+  return JSON.parse(marked, (_, value: unknown) => {
+    if (typeof value === "string") return value.startsWith("#") ? new Digits(value.slice(1)) : value.slice(1);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return new Map(Object.entries(value).map(([name, one]) => [name.slice(1), one]));
+  }) as Value;
+}
+
+/** Return a value as JSON without spaces, with the members in their order or ``sorted`` (canonical JSON, RFC 8785). */
+function written(value: Value, sorted: boolean): string {
+  if (value instanceof Digits) return value.text;
+  if (Array.isArray(value)) return `[${value.map((one) => written(one, sorted)).join(",")}]`;
+  if (!(value instanceof Map)) return JSON.stringify(value);
+  const members = [...value];
+  if (sorted) members.sort(([left], [right]) => (left < right ? -1 : 1));
+  return `{${members.map(([name, one]) => `${JSON.stringify(name)}:${written(one, sorted)}`).join(",")}}`;
+}
+
+/** Return a value as it enters a hash: amounts and JSON fields as text. */
+function stored(field: string, value: Value): Value {
+  if (value !== null && JSON_FIELDS.includes(field)) return written(value, false);
+  return field === "financial_impact" && value instanceof Digits ? value.text : value;
+}
+
+const asStored = (fields: Fields): Fields => new Map([...fields].map(([field, value]) => [field, stored(field, value)]));
+const whole = (value: Value | undefined): number => (value instanceof Digits ? Number(value.text) : NaN);
+
+async function sha256(value: Value): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(written(value, true)));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
