@@ -36,6 +36,8 @@ class Reasons:
             if reason not in self._found and len(self._found) >= _KEPT:
                 reason, text = _OTHERS, _OTHERS[1]
             count, lines, first = self._found.get(reason, (0, [], text[:_CHARACTERS]))
+            if _LINE.findall(first) != _LINE.findall(text[:_CHARACTERS]):  # the rows name different lines
+                first = _LINE.sub("another line", first)
             self._found[reason] = (count + 1, lines if len(lines) == _FIRST else [*lines, line], first)
 
     def __bool__(self) -> bool:
@@ -49,7 +51,7 @@ class Reasons:
                 str(count),
                 clean(name) or "(row)",
                 ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""),
-                _shown(text, count),
+                clean(" ".join(text.split())),
             )
             for (name, _), (count, lines, text) in ordered[:_SHOWN]
         ]
@@ -60,11 +62,6 @@ class Reasons:
             yield f"{count:>{widths[0]}}  {name:<{widths[1]}}  {lines:<{widths[2]}}  {reason}"
         if len(ordered) > _SHOWN:
             yield f"... and {len(ordered) - _SHOWN} more reasons"
-
-
-def _shown(text: str, count: int) -> str:
-    """Return the text of a reason on one line. The text of the first of several rows names only one other line."""
-    return clean(" ".join((_LINE.sub("another line", text) if count > 1 else text).split()))
 
 
 def _reason(violation: Violation) -> tuple[str, str]:
