@@ -68,7 +68,7 @@ def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signal
 
 
 def recorded(file: Path) -> int:
-    """Return how many lines the record of an import has. A look at the API takes longer than the import of many rows."""
+    """Return how many lines the record of an import has. A question to the API would take longer than many rows."""
     progress = file.with_name(f"{file.name}.progress")
     return progress.read_bytes().count(b"\n") if progress.exists() else 0
 
