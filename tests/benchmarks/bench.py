@@ -54,7 +54,7 @@ class Bench(NamedTuple):
         return {
             "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_ENDPOINT_URL_DYNAMODB": url,
-            "TABLE_NAME": table_of(subject), "CURSOR_KEY": "the key of the benchmarks",
+            "TABLE_NAME": table_of(subject), "CURSOR_KEY": "the key of the benchmarks", "FEED_SETTLE_SECONDS": "0",
             "POWERTOOLS_SERVICE_NAME": "incidents", "POWERTOOLS_LOG_LEVEL": "INFO",
             # On Lambda, a function cannot write byte code to /var/task.
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",

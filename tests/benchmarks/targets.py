@@ -14,7 +14,12 @@ _OF_A_LIST = (
     "makes an incident of each item, and Python's json writes the answer. orjson would read and write faster, but "
     "would make each start slower."
 )
-WHY_NOT = {"warm list 50": _OF_A_LIST, "warm list 100": _OF_A_LIST}
+WHY_NOT = {
+    "warm list 50": _OF_A_LIST,
+    "warm list 100": _OF_A_LIST,
+    "start of a read: MB resident": "a process that has answered a list holds a page of 50 incidents.",
+    "start of a write, the peer as `sam build` leaves it (CPU)": "a write loads pydantic, a third of its start.",
+}
 """The reason for each missed target, by the name of the figure."""
 
 

@@ -488,7 +488,7 @@ def test_the_error_names_a_file_that_cannot_be_written(
     commands_of = {
         "nowhere/v.jsonl": ("verify", "--tenant", table.tenant, "--report", "nowhere/v.jsonl"),
         "nowhere/v.checkpoint": ("verify", "--tenant", table.tenant, "--checkpoint", "nowhere/v.checkpoint"),
-        "nowhere/out.jsonl.part": ("tenant", "export", "nowhere/out.jsonl", "--tenant", table.tenant),
+        "nowhere/out.jsonl.checkpoint": ("tenant", "export", "nowhere/out.jsonl", "--tenant", table.tenant),
         "nowhere/p.json.checkpoint": ("tenant", "erase", *nowhere, "--yes-erase", table.tenant),
         "/dev/full": ("verify", "--tenant", table.tenant, "--report", "/dev/full"),
     }
@@ -572,7 +572,8 @@ def test_the_commands_verify_export_and_erase_a_tenant(
     began = time.monotonic()
     assert run(monkeypatch, "tenant", "erase", *of, "--quiet-seconds", "0") == 0
     erased = time.monotonic() - began
-    assert f"remaining            0 in {len(keys.KINDS) + 4} partitions" in capsys.readouterr().out
+    partitions = len(keys.KINDS) + len(keys.MARK_KINDS) + 2
+    assert f"remaining            0 in {partitions} partitions" in capsys.readouterr().out
     assert json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())["items"]["INCIDENT"] == 9 + LARGE
     assert mentions(table) == []
     promise(
@@ -621,6 +622,16 @@ def test_an_interrupted_erasure_of_everything_still_writes_its_proof(
     assert run(monkeypatch, *words) == 0
     proof = json.loads((tmp_path / f"erasure-{table.tenant}.json").read_text())
     assert proof["items"]["INCIDENT"] == 9
+
+
+def test_a_command_replaces_no_other_file(table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    operator(monkeypatch, table, tmp_path)
+    (tmp_path / "out.jsonl.part").write_text("precious")
+
+    assert run(monkeypatch, "tenant", "export", "--tenant", table.tenant, "out.jsonl") == 1
+    assert run(monkeypatch, "verify", "--tenant", table.tenant, "--report", "one", "--checkpoint", "one") == 1
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.jsonl.part": "precious"}
 
 
 def test_only_its_user_can_read_what_a_command_writes(

@@ -16,6 +16,7 @@ from incidents_cli.local import emulator, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder, load, write
 
 from tests.support.checkout import free_port
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -200,8 +201,22 @@ def test_a_stop_that_loses_data_says_so_and_the_next_start_says_it_again(
     assert "is kept" not in capsys.readouterr().err
     stopped = load(folder)
     assert stopped is not None
-    assert not emulator.is_alive(stopped)
+    until(lambda: not emulator.is_alive(stopped), 10, every=0.05)
     assert stopped.pid == stack.pid, "the next start reports the loss, as after a crash"
+
+
+def test_a_first_stop_that_was_cut_off_leaves_an_empty_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path / "home"))
+    folder = StackFolder()
+    folder.make()
+    (folder.state / "cloudformation.json").write_text("{}")  # the emulator writes its files in this order
+
+    up_down._after_a_crash(folder)
+
+    assert "never stopped cleanly" in capsys.readouterr().err
+    assert list(folder.state.iterdir()) == []
 
 
 def test_a_stop_waits_for_no_other_command_and_changes_nothing(

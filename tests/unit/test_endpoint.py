@@ -38,6 +38,8 @@ KEY = {"pk": {"S": "x"}, "sk": {"S": "y"}}
 CALLS: dict[str, Callable[[Any], object]] = {
     "dynamodb": lambda client: client.get_item(TableName="incidents", Key=KEY),
     "sqs": lambda client: client.send_message(QueueUrl="https://sqs.us-east-1.amazonaws.com/1/q", MessageBody="x"),
+    "s3": lambda client: client.get_object(Bucket="manifests", Key="key"),
+    "kms": lambda client: client.sign(KeyId="x", Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
     "events": lambda client: client.put_events(Entries=[{"Source": "x", "DetailType": "y", "Detail": "{}"}]),
 }
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1")
@@ -82,7 +84,7 @@ def test_10_000_random_requests_have_the_signatures_of_botocore(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("service", "settings"),
     [
-        ("dynamodb", {}), ("sqs", {}), ("events", {}),
+        ("dynamodb", {}), ("sqs", {}), ("events", {}), ("kms", {}), ("s3", {}),
         ("dynamodb", {"AWS_SESSION_TOKEN": "a token"}),
         ("dynamodb", {"AWS_USE_FIPS_ENDPOINT": "true"}),
         ("dynamodb", {"AWS_USE_DUALSTACK_ENDPOINT": "true"}),
@@ -117,7 +119,7 @@ def request_of(service: str) -> tuple[str, str, dict[str, str], object]:
 
     def answer(request: Any, **_: object) -> AWSResponse:
         sent.append(request)
-        return AWSResponse(request.url, 200, HTTPHeaders(), endpoint.Content(b"{}"))
+        return AWSResponse(request.url, 200, HTTPHeaders(), endpoint.Content(b"" if service == "s3" else b"{}"))
 
     client = sdk.make_client(service)
     client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}", answer)

@@ -68,6 +68,14 @@ DAMAGES: dict[str, tuple[Damage, set[str]]] = {
     "a removed change": (lambda _, changes: changes.pop(0), {"change"}),
     "a cut trail": (lambda _, changes: changes.pop(), {"change", "lead back"}),
     "a value that no change has": (lambda incident, _: incident.update(title="Laptop found"), {"lead back"}),
+    "a value after its last change": (lambda incident, _: incident.update(severity="low"), {"severity is not"}),
+    "the author of the last change": (lambda incident, _: incident.update(updated_by="mallory"), {"updated_by is not"}),
+    "the time of the last change": (
+        lambda incident, _: incident.update(updated_at="2026-11-27T22:45:51.215Z"), {"updated_at is not"},
+    ),
+    "an amount after its last change": (
+        lambda incident, _: incident.update(financial_impact=1), {"financial_impact is not"},
+    ),
     "a JSON field": (lambda incident, _: incident["lessons_learned"].update(hours=1), {"lead back"}),
     "a first value": (lambda _, changes: changes[1]["changes"]["severity"].update({"from": "high"}), {"change 2"}),
     "another tenant": (lambda incident, _: incident.update(tenant_id="globex"), {"change 1", "change 2", "lead back"}),

@@ -48,7 +48,7 @@ def test_the_second_date_of_a_name_never_becomes_the_first(tmp_path: Path) -> No
         "2026-03-04T09:15:00.000Z", "Datum: 05.03.2026 10:00"
     )  # fmt: skip
     assert (second.body.get("detected_at"), second.body["description"]) == (None, "Datum: 05.03.2026 10:00")
-    wanted = "has several columns of one name; the first one is read, and the others go where `rest` says"
+    wanted = "has several columns of one name; the first one is read, and the others go into the description"
     assert told(second) == [("/detected_at", f"{wanted} (column Datum)")]
 
 
@@ -99,7 +99,7 @@ def test_the_time_of_a_complete_date_of_the_same_day_is_taken(tmp_path: Path, ce
 def test_another_date_in_a_column_of_times_is_told(tmp_path: Path, cell: Cell) -> None:
     row = timed(tmp_path, cell)
     assert row.body["detected_at"] == "2026-03-03T23:00:00.000Z"
-    wanted = "has a second date; the first one is taken, and the other goes where `rest` says (column Uhrzeit)"
+    wanted = "has a second date; the first one is taken, and the other goes nowhere (column Uhrzeit)"
     assert told(row) == [("/detected_at", wanted)]
 
 
@@ -118,7 +118,7 @@ def test_the_error_of_a_date_names_the_way_out(tmp_path: Path, cell: str) -> Non
     file = written(tmp_path, "Titel;Erkannt", f"A;{cell}")
     (row,) = read(file, mapping.of_table(table))
     (problem,) = row.unreadable
-    assert problem.detail.endswith(f'add "{cell}" = "" to [values."Erkannt"] to leave out the date')
+    assert f'add "{cell}" = "" to [values."Erkannt"] to leave out the date' in problem.detail
     (left,) = read(file, mapping.of_table(table | {"values": {"Erkannt": {cell: ""}}}))
     assert checking.check(left, NOW)["description"] == f"Erkannt: {cell}"
 

@@ -230,8 +230,13 @@ def test_cells_that_are_not_dates_are_told(tmp_path: Path) -> None:
         tmp_path, "Titel;Erkannt am;Ende\nA;31.11.2024;####\nB;04.03.2024 10:00;0.0.00\nC;;#WERT!\nD;;5.3.2024\n"
     )
     notes = of(file).notes
-    assert '"Erkannt am" has cells that are not dates, such as "31.11.2024". Their rows will fail.' in notes
-    assert '"Ende" has cells that are not dates, such as "####", "#WERT!". Their rows will fail.' in notes
+    assert (
+        '"Erkannt am" has cells that are not dates: 1, in line 2, such as "31.11.2024". Their rows will fail.' in notes
+    )
+    assert (
+        '"Ende" has cells that are not dates: 2, in lines 2, 4, such as "####", "#WERT!". Their rows will fail.'
+        in notes
+    )
     assert [list(problems(row)) for row in imported(file)] == [["detected_at", "closed_at"], [], ["closed_at"], []]
 
 

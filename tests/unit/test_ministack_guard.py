@@ -307,6 +307,26 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
     assert load == {"running": 0, "waiting": 17, "limit": 3, "left": 0}
 
 
+def test_an_answer_does_not_wait_until_idle_workers_are_stopped() -> None:
+    reaps, finish = [], threading.Event()
+
+    def reap() -> None:
+        reaps.append(1)
+        assert finish.wait(10)
+
+    calls = Calls(Functions(3), 3, reap, lambda: True)
+    for _ in range(5):
+        calls.release(calls.acquire({}, {})[0])  # returns although the first reap has not ended
+    until(lambda: reaps == [1], every=0.01)
+    finish.set()
+
+    def reaped_again() -> bool:
+        calls.release(calls.acquire({}, {})[0])
+        return len(reaps) > 1
+
+    until(reaped_again, every=0.01)
+
+
 def test_a_call_on_the_event_loop_does_not_wait() -> None:
     calls = Calls(Functions(0), 0, lambda: None)
 

@@ -24,6 +24,7 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
     values = _hashed(incident.model_dump(exclude_unset=True))
     chains: list[tuple[Change, dict[str, Any]]] = []
     last, hashed = 0, None
+    latest: dict[str, Any] = {}
     for change in changes:
         if change.version > incident.version:  # somebody changed the incident after it was read
             break
@@ -34,6 +35,8 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         entry["changes"] = {
             name: {end: _value(name, value) for end, value in pair.items()} for name, pair in entry["changes"].items()
         }
+        latest |= {"updated_at": _value("at", change.at), "updated_by": change.by}
+        latest |= {name: pair["to"] for name, pair in entry["changes"].items()}
         for _, first_values in chains:
             for name, pair in entry["changes"].items():
                 first_values.setdefault(name, pair["from"])
@@ -50,12 +53,21 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         hashed = change
     if last != incident.version:
         faults.append(f"the incident has version {incident.version}, but its last change is {last}")
+    faults += [
+        f"the incident's {name} is not the value after its last change"
+        for name, value in latest.items()
+        if name in values and _unless_empty(values[name]) != _unless_empty(value)
+    ]
     for first, first_values in chains if incident.schema_version == _SCHEMA_VERSION else []:
         stamps = {"version": first.version, "updated_at": _value("", first.at), "updated_by": first.by}
         state = {**values, **first_values, **stamps}
         if _sha256({name: value for name, value in state.items() if value not in (None, [])}) != first.state_hash:
             faults.append(f"the incident's values do not lead back to the values after change {first.version}")
     return faults
+
+
+def _unless_empty(value: Any) -> Any:
+    return None if value == [] else value
 
 
 def _hashed(values: dict[str, Any]) -> dict[str, Any]:

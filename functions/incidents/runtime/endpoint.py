@@ -91,13 +91,13 @@ class Endpoint(botocore.endpoint.Endpoint):
         """Return a request for one attempt at a call, with its signature. Raises NoCredentialsError."""
         context, body = params["context"], params["body"]
         place = place_of(params["url"])
-        kind = context.get("auth_type") or self._signer.signature_version
-        if place is None or kind != "v4" or type(body) is not bytes:
+        kinds = {self._signer.signature_version, context.get("auth_type") or "v4"}
+        if place is None or kinds != {"v4"} or type(body) is not bytes:
             return super().create_request(params, operation_model)
         signing = context.get("signing", {})
         region = signing.get("region") or self._signer.region_name
         service = signing.get("signing_name") or self._signer.signing_name
-        credentials = self._signer.get_auth_instance(service, region, kind).credentials
+        credentials = self._signer.get_auth_instance(service, region).credentials
         if credentials is None:
             raise NoCredentialsError
         timestamp, headers = strftime("%Y%m%dT%H%M%SZ", gmtime()), params["headers"]

@@ -33,6 +33,7 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
   const faults: string[] = [];
   const unhashed: number[] = [];
   let chains: { first: Fields; before: Fields }[] = []; // ``before`` has the values of the first change that later changes changed
+  const latest: Fields = new Map(); // the values after the last change
   let last = 0;
   let hashed: Fields | null = null;
   for (const change of pages.flatMap((page) => (parsed(page) as Fields).get("items") as Fields[])) {
@@ -43,6 +44,8 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
     const changed: Fields = new Map([...(change.get("changes") as Fields)].map(([field, ends]) => [
       field, new Map([...(ends as Fields)].map(([end, value]) => [end, stored(field, value)])),
     ]));
+    for (const [field, stamp] of [["updated_at", "at"], ["updated_by", "by"]] as const) latest.set(field, change.get(stamp) ?? null);
+    for (const [field, ends] of changed) latest.set(field, (ends as Fields).get("to") ?? null);
     for (const { before } of chains) {
       for (const [field, ends] of changed) if (!before.has(field)) before.set(field, (ends as Fields).get("from") ?? null);
     }
@@ -63,6 +66,9 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
     hashed = change;
   }
   if (last !== version) faults.push(`the incident has version ${version}, but its last change is ${last}`);
+  for (const [field, value] of latest) {
+    if (filled(values.get(field)) !== filled(value)) faults.push(`the incident's ${field} is not the value after its last change`);
+  }
   if (whole(now.get("schema_version")) !== SCHEMA_VERSION) chains = [];
   for (const { first, before } of chains) {
     const state: Fields = new Map([...values, ...before]);
@@ -133,6 +139,7 @@ function stored(field: string, value: Value): Value {
 }
 
 const asStored = (fields: Fields): Fields => new Map([...fields].map(([field, value]) => [field, stored(field, value)]));
+const filled = (value: Value | undefined): string => (Array.isArray(value) && value.length === 0 ? "null" : written(value ?? null, true));
 const whole = (value: Value | undefined): number => (value instanceof Digits ? Number(value.text) : NaN);
 
 async function sha256(value: Value): Promise<string> {

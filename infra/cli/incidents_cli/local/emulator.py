@@ -16,7 +16,7 @@ import httpx2
 
 from ..console import StepFailed, command, open_private, run
 from . import ministack_guard
-from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment
+from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment, write
 from .local_stack import load as recorded_stack
 
 # The two additional packages let the emulator read SAM templates and check JWTs. The emulator runs the functions with
@@ -25,7 +25,7 @@ TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--wit
         "--with", "cryptography")  # fmt: skip
 
 GUARD = Path(__file__).with_name("ministack_guard.py")
-_START_SECONDS, _STOP_SECONDS, _ANSWER_SECONDS = 60, 20, 10
+_START_SECONDS, _STOP_SECONDS, _ANSWER_SECONDS = 60, 60, 10
 _STATE = ("cloudformation", "dynamodb", "lambda", "secretsmanager", "sqs")
 """The emulator's services whose files hold the stack and its data. A clean stop writes each of the files again."""
 
@@ -117,7 +117,7 @@ def _forget_stream_positions(folder: StackFolder) -> None:
     if kept.exists():
         state = json.loads(kept.read_text())
         state.get("payload", {}).get("dynamodb_stream_positions", {}).get("data", {}).clear()
-        kept.write_text(json.dumps(state))
+        write(kept, json.dumps(state).encode())
 
 
 def is_alive(stack: Stack) -> bool:
@@ -185,9 +185,10 @@ def must_answer(stack: Stack) -> None:
 
 
 def stop(stack: Stack, folder: StackFolder) -> Stack:
-    """Let the emulator write its state and exit. After 20 s, kill the emulator. Save and return the stopped stack.
+    """Let the emulator write its state and exit. After 60 s, kill the emulator. Save and return the stopped stack.
 
-    If the emulator did not write its state, the returned stack keeps its process id, as after a crash.
+    If the emulator of a ready stack did not write its state, the returned stack keeps its process id, as after a crash.
+    Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user.
     """
     is_saved = True
     if stack.pid is not None and is_alive(stack):
@@ -197,11 +198,16 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
-        is_saved = all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
+        is_saved = not stack.ready or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
     shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
     stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
     stopped.save(folder)
     return stopped
+
+
+def has_state(folder: StackFolder) -> bool:
+    """Return whether a clean stop has written the complete state of the stack."""
+    return all((folder.state / f"{service}.json").exists() for service in _STATE)
 
 
 def _is_newer(file: Path, began: float) -> bool:

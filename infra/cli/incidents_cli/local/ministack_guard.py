@@ -288,10 +288,15 @@ class Calls:
     own, and pass one at a time. So they never delay the other requests.
     """
 
-    def __init__(self, functions: Any, limit: int, reap: Callable[[], object]) -> None:
+    def __init__(
+        self, functions: Any, limit: int, reap: Callable[[], object], is_crowded: Callable[[], bool] = lambda: False
+    ) -> None:
         self._acquire, self._release = functions._acquire_execution_slot, functions._release_execution_slot
-        self._running, self._limit, self._reap = functions.executions_in_flight, limit, reap
+        self._running, self._limit = functions.executions_in_flight, limit
+        self._reap, self._is_crowded = reap, is_crowded
         self._freed, self._waiting = threading.Condition(), 0
+        self._crowded = threading.Event()
+        threading.Thread(target=self._reap_if_crowded, daemon=True).start()  # so that no answer waits for it
         self._door, self._documentation, self._outside = asyncio.Semaphore(limit), asyncio.Semaphore(1), 0
 
     def load(self) -> dict[str, int]:
@@ -332,9 +337,15 @@ class Calls:
 
     def release(self, slot: str | None) -> None:
         self._release(slot)
-        self._reap()
         with self._freed:
             self._freed.notify()
+        if self._is_crowded():
+            self._crowded.set()
+
+    def _reap_if_crowded(self) -> None:
+        while self._crowded.wait():
+            self._crowded.clear()
+            self._reap()
 
 
 def load_sign_in(origin: str, key: str, folder: Path) -> Any:
@@ -364,16 +375,12 @@ def main() -> None:
     key, port = os.environ["AWS_ACCESS_KEY_ID"], int(os.environ["GATEWAY_PORT"])
     limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
 
-    def reap() -> None:
-        """Stop the idle workers, except one of each function, if there are too many workers.
-
-        The limit is one worker for each function, plus twice the number of calls that may run.
-        """
+    def is_crowded() -> bool:
+        """Return whether there are more workers than one for each function, plus twice the calls that may run."""
         workers = [len(of_function) for of_function in list(runtime._workers.values())]
-        if sum(workers) > len(workers) + 2 * limit:
-            runtime.reap_idle_workers(0)
+        return sum(workers) > len(workers) + 2 * limit
 
-    calls = Calls(functions, limit, reap)
+    calls = Calls(functions, limit, lambda: runtime.reap_idle_workers(0), is_crowded)
     functions._acquire_execution_slot, functions._release_execution_slot = calls.acquire, calls.release
 
     credentials = runtime.execution_credentials

@@ -100,7 +100,7 @@ def down(folder: StackFolder) -> bool:
         if emulator.stop(stack, folder).pid is not None:
             raise StepFailed(
                 "The emulator stopped, but did not write its data. All writes since its last clean stop are lost.",
-                f"  It had 20 seconds to write {folder.state}.",
+                f"  It had 60 seconds to write {folder.state}.",
                 f"Check the free space of the disk. The emulator's output is in {folder.logs / 'emulator.log'}.",
             )
     return True
@@ -194,7 +194,7 @@ def _start_over(folder: StackFolder) -> Stack | None:
 
 def _after_a_crash(folder: StackFolder) -> None:
     """Report which data a crash lost. The emulator writes its data to disk only when it is stopped cleanly."""
-    if (folder.state / "cloudformation.json").exists():
+    if emulator.has_state(folder):
         stderr.print("The emulator was not stopped cleanly. All writes since its last clean stop are lost.")
     else:
         stderr.print("The emulator was never stopped cleanly. All data is lost, and the stack starts empty.")

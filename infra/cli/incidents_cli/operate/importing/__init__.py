@@ -11,10 +11,12 @@
 ``formats``   finds the numbers of a workbook that are shown with a unit, as a percentage or with leading zeros
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values
+``lists``     divides a cell into the items of a list
 ``convert``   converts the records of another program's export to field values, by a mapping
 ``ends``      corrects or completes the dates of containment and closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
 ``suggesting`` proposes a mapping for a file; ``choosing`` chooses the field of each column
+``bad_cells`` tells which cells are probably wrong
 ``facts``     reads the facts of a file for which a mapping is proposed
 ``words``     the meanings of the names and values in other programs' columns
 ``names``     finds the meaning of a column's name by its complete words

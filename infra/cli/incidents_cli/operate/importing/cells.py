@@ -10,7 +10,7 @@ from typing import Any
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts
+from . import amounts, words
 
 TYPED = model.LISTS | model.DERIVED | {"financial_impact", *model.JSON_TEXTS}
 """The fields whose cells are converted. A cell of any other field is a text."""
@@ -56,6 +56,17 @@ def _json(text: str) -> Any:
         return text
 
 
+def json_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, or None."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        document = json_text.loads(text)
+    except MalformedRequest:
+        return None
+    return document if isinstance(document, dict) else None
+
+
 def errors(body: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield an error for an amount that is not a plain number. The API's own error would be about JSON."""
     if isinstance(text := body.get("financial_impact"), str):
@@ -71,5 +82,7 @@ def warnings(record: Mapping[str, Any]) -> Iterator[Violation]:
             continue
         if field in model.LISTS and "," in text and not text.lstrip().startswith("["):
             yield Violation(f"/{field}", "has a comma inside an item; only a semicolon separates items here")
+        if field == "reportable_to" and words.answer(text):
+            yield Violation(f"/{field}", "says yes or no, and does not name a regime")
         if field == "financial_impact" and amounts.is_ambiguous(text):
             yield Violation(f"/{field}", f"{amounts.AMBIGUOUS}; it is read with a decimal point")

@@ -16,9 +16,9 @@ from incidents.domain import json_text, model, payloads, reports, texts, timesta
 from incidents.domain.errors import IncidentTooLarge, InvalidIncident, Violation
 
 from .convert import DATES
-from .ends import LAST_KNOWN_TAGS
+from .ends import LAST_KNOWN_TAGS, is_early
 from .job import ClosedWithoutDate
-from .rows import Row
+from .rows import NO_INCIDENT, Row
 
 _ENDS = {"closed": "closed_at", "contained": "contained_at"}
 """The statuses that need a date. Without the date, the API would stamp the time of the import, which is wrong."""
@@ -54,12 +54,15 @@ def check(row: Row, now: str, app: str | None = None, without_date: ClosedWithou
     or contained row that lacks the date of the closing or containment.
     """
     if row.unreadable:
-        raise InvalidIncident([*row.unreadable, *_errors_of_body(row)])
+        is_incident = NO_INCIDENT.isdisjoint(violation.detail for violation in row.unreadable)
+        raise InvalidIncident([*row.unreadable, *(_errors_of_body(row) if is_incident else ())])
     given = _with_end(_new_incident(row.body), row, without_date)
     incident = cast("model.Incident", model.unset_fields() | given)
     violations = model.apply_rules(incident, given, now)
-    if row.is_mapped:
-        violations += in_future(given, now)
+    if row.is_mapped and (future := in_future(given, now)):
+        # A typo of a year also contradicts the other dates.
+        typos = [f" {violation.pointer[1:]}, which is " for violation in future]
+        violations = [each for each in violations if not any(typo in each.detail for typo in typos)] + future
     if app is not None:
         violations += model.rules_for_applications(given)
     if violations:
@@ -84,10 +87,15 @@ def in_future(given: dict[str, Any], now: str) -> list[Violation]:
 
 
 def before_report(given: dict[str, Any]) -> Iterator[Violation]:
-    """Yield a warning for each end before the report. The API accepts it, but one of the two dates is often wrong."""
+    """Yield a warning for each end before the report, and for a detection more than a year before it.
+
+    The API accepts such dates, but one of the two dates is often wrong.
+    """
     for field in _ENDS.values():
         if field in given and given[field] < given.get("reported_at", ""):
             yield Violation(f"/{field}", f"{field} is before reported_at; check the two dates")
+    if "detected_at" in given and "reported_at" in given and is_early(given["detected_at"], given["reported_at"]):
+        yield Violation("/detected_at", "is more than a year before reported_at; check the two years")
 
 
 def _new_incident(body: object) -> dict[str, Any]:

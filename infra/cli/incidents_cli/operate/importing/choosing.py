@@ -1,6 +1,5 @@
 """Choose the field of each column of a file, by the column's name and its cells."""
 
-import json
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from typing import Any
@@ -10,7 +9,7 @@ from incidents.domain import model
 from . import amounts, moments, words
 from .convert import DATES, as_number, as_text
 from .facts import Column, File
-from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded
+from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded, quoted, shown
 
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
@@ -74,19 +73,55 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         else:
             continue
         del mapped[name]
-    numbers = [name for name, target in mapped.items() if target == "incident_number"]
-    counting = [name for name in numbers if by_name[name].only_counts]
-    if len(counting) < len(numbers):
-        for name in counting:
-            reasons[name] = "only counts the rows"
-            del mapped[name]
-    reasons |= {name: COUNTS for name in counting if name in mapped}
+    choose_number(mapped, by_name, reasons)
     for field, weakest in _WEAKEST.items():
         all_names = [name for name, target in mapped.items() if target == field]
         weak = [name for name in all_names if words.rank(name) >= words.rank(weakest)]
         for name in weak if len(weak) < len(all_names) else ():
             del mapped[name]
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def choose_number(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Keep the best column of incident numbers, and remove those that only count the rows, repeat or lack numbers.
+
+    The file number of an authority is the incident's own number only if no better column exists.
+    """
+    numbers = [name for name, target in mapped.items() if target == "incident_number"]
+    if not numbers:
+        return
+    faults = {name: faults_of_numbers(by_name[name], by_name) for name in numbers}
+    most = max(column.filled for column in by_name.values())
+
+    def is_bad(name: str) -> bool:
+        column = by_name[name]
+        is_sparse = 2 * column.filled < most or (words.is_of_authority(name) and column.filled < most)
+        return column.repeated > 0 or is_sparse
+
+    best = min(numbers, key=lambda name: (is_bad(name), by_name[name].only_counts, faults[name] != "",
+                                          words.is_of_authority(name)))  # fmt: skip
+    for name in numbers:
+        if name == best:
+            continue
+        if by_name[name].only_counts:
+            reasons[name] = "only counts the rows"
+        elif faults[name] and not faults[best]:
+            reasons[name] = f"has {faults[name]}, but each row has its own {quoted(best)}"
+        elif words.is_of_authority(name):
+            reasons[name] = f"is the file number of an authority, and {quoted(best)} is the number of the incident"
+        else:
+            continue
+        del mapped[name]
+    if why := COUNTS if by_name[best].only_counts else f"has {faults[best]}" if faults[best] else "":
+        reasons[best] = why
+
+
+def faults_of_numbers(column: Column, by_name: Table[str, Column]) -> str:
+    """Return the numbers of empty and of repeated cells in a column of incident numbers, or an empty text."""
+    empty = max(other.filled for other in by_name.values()) - column.filled
+    counts = ((empty, "empty"), (column.repeated, "repeated"))
+    listed = " and ".join(f"{count} {what}" for count, what in counts if count)
+    return listed and f"{listed} cells"
 
 
 def _are_verdicts(column: Column) -> bool:
@@ -107,7 +142,7 @@ def _is_prose(column: Column, target: str) -> bool:
 def no_numbers(column: Column) -> list[str]:
     """Return the values in a column of incident numbers that cannot be numbers, such as ``folgt``."""
     wrong = [text for text in column.values if _is_no_number(text)]
-    without = [text for text in column.without_digits if text not in wrong]
+    without = [text for text in column.without_digits if text not in wrong and not words.is_total(text)]
     is_rare = 2 * sum(column.values.get(text, 1) for text in without) < column.filled
     return [*wrong, *(without if is_rare else ())]
 
@@ -207,7 +242,7 @@ def given_clocks(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     """Return the reasons for the columns of times of day. Each follows its column of dates in the given mapping."""
     pairs = zip(mapped, list(mapped)[1:], strict=False)
     return {
-        name: TIMES_OF + before for before, name in pairs
+        name: TIMES_OF + shown(before) for before, name in pairs
         if mapped[name] in DATES and mapped[before] == mapped[name] and by_name[before].days
         and _has_clocks(by_name[name])
     }  # fmt: skip
@@ -230,7 +265,7 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 name: to for each, field in joined.items() if each != column.name
                 for name, to in ((each, field), *([(column.name, field)] if each == before.name else []))
             }  # fmt: skip
-            reasons[column.name] = TIMES_OF + before.name
+            reasons[column.name] = TIMES_OF + shown(before.name)
         elif words.is_time_of_day(column.name) and not words.is_duration(column.name):
             joined[column.name] = OPEN
             reasons[column.name] = (
@@ -277,13 +312,18 @@ def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, r
         del mapped[entry]
 
 
-def _moment(cells: list[Any], place: int, rules: moments.DateRules) -> str | None:
-    """Return the date of a cell that has a time, or None."""
+def moment(cells: list[Any], place: int, rules: moments.DateRules) -> moments.Moment | None:
+    """Return the date of a cell, or None."""
     try:
-        moment = moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
+        return moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
     except ValueError:
         return None
-    return None if moment.next_day else moment.text
+
+
+def _moment(cells: list[Any], place: int, rules: moments.DateRules) -> str | None:
+    """Return the date of a cell that has a time, or None."""
+    date = moment(cells, place, rules)
+    return None if date is None or date.next_day else date.text
 
 
 def _has_clocks(column: Column) -> bool:
@@ -291,10 +331,3 @@ def _has_clocks(column: Column) -> bool:
     if words.is_time_of_day(column.name) and not words.is_duration(column.name):
         return column.clocks + column.other_clocks > 0
     return 2 * column.clocks > column.filled
-
-
-def quoted(text: str) -> str:
-    """Return a text as a basic string of TOML, in which invisible characters are escapes."""
-    return "".join(
-        letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in json.dumps(text, ensure_ascii=False)
-    )

@@ -21,7 +21,8 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _AT = re.compile(r"(?:um|at|à) ", re.IGNORECASE)
-_DOT = re.compile(r"(?!0\.)([0-9]{1,2})\.([0-5][0-9])")  # 0.50 may also be the half of a day
+_DOT = re.compile(r"(?!0[.,])([0-9]{1,2})[.,]([0-5][0-9])")  # 0.50 may also be the half of a day
+_DIGITS = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])")
 _UNIT_BETWEEN = re.compile(r"([0-9]{1,2}) ?(?:Uhr|h) ?([0-5][0-9])", re.IGNORECASE)
 _FRACTION = re.compile(r"0[.,](?:[0-9]|[0-9]{3,})")  # the number of a spreadsheet for a time
 # 09:00-10:00 is a period, so a negative offset needs the word UTC.
@@ -49,11 +50,12 @@ class TimeOfDay(NamedTuple):
 def read(cell: Any) -> TimeOfDay | None:
     """Return the time of day of a cell, or None. A number of a workbook below 1 is the part of a day that has passed.
 
-    Readable are ``14:30``, ``8.15``, ``9 Uhr``, ``9h15``, ``14:30 (MEZ)``, ``ca. 14:30``, ``0.5625`` and
-    ``1899-12-30 14:30:00``.
+    Readable are ``14:30``, ``8.15``, ``14,30``, ``1430``, ``9 Uhr``, ``9h15``, ``14:30 (MEZ)``, ``ca. 14:30``,
+    ``0.5625`` and ``1899-12-30 14:30:00``.
     """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return TimeOfDay(_of_fraction(cell)) if 0 < cell < 1 else None
+        is_clock = isinstance(cell, int) and (plain := _plain(str(cell)))
+        return TimeOfDay(plain) if is_clock and plain else TimeOfDay(_of_fraction(cell)) if 0 < cell < 1 else None
     text = " ".join(str(cell).split())
     if len(text) > 40:  # a sentence
         return None
@@ -73,7 +75,7 @@ def read(cell: Any) -> TimeOfDay | None:
 def _plain(text: str) -> str | None:
     if moments.is_clock(text):
         return text
-    if match := _DOT.fullmatch(text) or _UNIT_BETWEEN.fullmatch(text):
+    if match := _DOT.fullmatch(text) or _UNIT_BETWEEN.fullmatch(text) or _DIGITS.fullmatch(text):
         return f"{match[1]}:{match[2]}"
     return _of_fraction(float(text.replace(",", "."))) if _FRACTION.fullmatch(text) else None
 

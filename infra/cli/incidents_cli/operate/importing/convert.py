@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from incidents.domain import json_text, model
 from incidents.domain.errors import MalformedRequest, Violation
 
-from . import amounts, cells, clocks, ends, moments, words
-from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded
+from . import amounts, cells, clocks, ends, lists, moments, words
+from .mapping import CHOICES, CURRENCY, FIELDS, LAST_KNOWN, Mapping, allowed_values, folded, quoted, shown
 from .repairing import repair
 
 DATES = frozenset({
@@ -30,6 +30,7 @@ _NAMED = frozenset(FIELDS) - model.LISTS - model.PARAGRAPHS - DATES - {*model.JS
 _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-") | dict.fromkeys("\u00a0\u202f", " "))
 DASHES = "dashes, spaces or a # of a number replaced or removed"
 _SEVERAL = 3  # columns
+_SURROGATE = re.compile("[\ud800-\udfff]")  # neither TOML nor the API has them
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
 
@@ -37,9 +38,12 @@ BELOW = (
     "is the title of a row without a number, date, status or severity; remove the row if it is a heading or is below "
     "the table, or add a status if the row is an incident"
 )
-SECOND_DATE = "has a second date; the first one is taken, and the other goes where `rest` says"
-REPEATED = "has several columns of one name; the first one is read, and the others go where `rest` says"
-OBJECT = "is a JSON object; its name is taken, and the object goes where `rest` says"
+SECOND_DATE = f"has a second date; the first one is taken, and the other goes {ends.REST}"
+REPEATED = f"has several columns of one name; the first one is read, and the others go {ends.REST}"
+OBJECT = f"is a JSON object; its name is taken, and the object goes {ends.REST}"
+NO_REGIME = "says that the incident is not reportable, or does not say it; the incident gets no regime"
+SLASHED = 'has " / " inside an item, which stays one item; to divide it, add " / " to list_separators'
+RIGHT = ', or the right date instead of ""'
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -103,7 +107,9 @@ def convert(record: Table[str, Any], mapping: Mapping) -> Converted:
     making.rest += making.given.get(LAST_KNOWN, [])  # an import without --closed-without-date does not use this date
     making.place_rest(body)
     body, repairs = repair(body)
-    return Converted(body, tuple(making.errors), tuple(making.warnings), (*making.repairs, *repairs), last_known)
+    into = {"tags": "into the tags", "leave_out": "nowhere"}.get(mapping.rest, "into the description")
+    warnings = (Violation(each.pointer, each.detail.replace(ends.REST, into)) for each in making.warnings)
+    return Converted(body, tuple(making.errors), tuple(warnings), (*making.repairs, *repairs), last_known)
 
 
 def _cells(record: Table[str, tuple[str, Any]]) -> int:
@@ -133,7 +139,7 @@ def problems_of_header(header: list[str], mapping: Mapping) -> list[str]:
         problems.append(f"title: the file has no column {' or '.join(named)}")
     if mapping.rest == "refuse":
         known = mapping.columns.keys() | mapping.leave_out
-        problems += [f"{name or 'a column without a name'}: is not in the mapping" for name in header
+        problems += [f"{shown(name) or 'a column without a name'}: is not in the mapping" for name in header
                   if folded(name) not in known]  # fmt: skip
     return problems
 
@@ -149,6 +155,7 @@ class _Making:
         self.warnings: list[Violation] = []
         self.rest: list[tuple[str, Any]] = []
         self.given: dict[str, list[tuple[str, str]]] = {}  # for each field of a date, its columns and cells
+        self.unread: dict[str, str] = {}  # for each field, the column of a date that could not be read
         self.next_days: dict[str, str] = {}  # the beginning of the next day, for each date without a time
         self.before: dict[str, str] = {}  # the column of each field before the current column
         self._days: dict[str, tuple[str, str]] = {}  # the column and the text of each date without a time
@@ -157,12 +164,15 @@ class _Making:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
         meaning = self._mapping.meaning(folded(name), target, text)
-        if meaning is None and target in _NAMED and (document := _object(text)) is not None:
+        if meaning is None and target in _NAMED and (document := cells.json_object(text)) is not None:
             self.rest.append((name, text))
             if (text := words.name_of(document) or "") == "":
                 return
-            self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+            self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             meaning = self._mapping.meaning(folded(name), target, text)
+        if target in self.unread and self.before.get(target) == self.unread[target] and clocks.read(cell):
+            self.rest.append((name, text))  # the row already has the error of its date
+            return
         if meaning != "" and target in DATES and moments.is_clock(text):
             self._take_clock(body, name, target, clocks.TimeOfDay(text), text)
             return
@@ -176,6 +186,9 @@ class _Making:
             self.rest.append((name, text))
             return
         if target in model.LISTS:
+            if target == "reportable_to" and meaning is None and (answer := words.answer(text)):
+                self._take_answer(name, text, answer)
+                return
             items = [meaning] if meaning is not None else self._items(name, target, text)
             body[target] = list(dict.fromkeys([*body.get(target, []), *items]))
         elif target in model.PARAGRAPHS:
@@ -187,18 +200,29 @@ class _Making:
                 value = self._value(name, target, meaning if meaning is not None else text, cell)
             except ValueError as error:
                 way = self._way_out(name, text) if target in DATES and not moments.needs_setting(error) else ""
-                self.errors.append(Violation(f"/{target}", f"{error} (column {name}){way}"))
+                self.errors.append(Violation(f"/{target}", f"{error} (column {shown(name)}){way}"))
                 value = None
+                self.unread[target] = folded(name)
             if value is not None:
                 body[target] = max(value, body.get(target, "")) if target == LAST_KNOWN else value
                 if target in DATES:
                     self.given.setdefault(target, []).append((name, text))
                     self._days[target] = (folded(name), text)
 
+    def _take_answer(self, name: str, text: str, answer: str) -> None:
+        """Take a cell that says whether the incident is reportable, and that names no regime."""
+        if answer == "no":
+            self.rest.append((name, text))
+            self.warnings.append(Violation("/reportable_to", f"{NO_REGIME} (column {shown(name)})"))
+            return
+        way = f'; add {quoted(text)} = "eu-gdpr" or another regime to [values.{quoted(name)}], or "" for none'
+        wrong = f"does not name a regime: {quoted(text)} (column {shown(name)}){way}"
+        self.errors.append(Violation("/reportable_to", wrong))
+
     def leave(self, name: str, target: str, cells: list[Any]) -> None:
         """Put the cells of the further columns of one name where the rest goes, because the field takes one value."""
         if cells:
-            self.warnings.append(Violation(f"/{target}", f"{REPEATED} (column {name})"))
+            self.warnings.append(Violation(f"/{target}", f"{REPEATED} (column {shown(name)})"))
             self.rest += [(name, cell) for cell in cells]
 
     def _is_foreign(self, amount: str) -> bool:
@@ -218,7 +242,7 @@ class _Making:
         elif moments.looks_like_date(text) and not moments.is_no_date(text):
             self._take_second_date(body, name, target, text)
         else:
-            self._refuse(name, target, text, f'"{text}" is not a time of day')
+            self._refuse(name, target, text, f"{quoted(text)} is not a time of day")
 
     def _take_second_date(self, body: dict[str, Any], name: str, target: str, text: str) -> None:
         """Take the time of a complete date in a column of times if its day is the day of the date above the column.
@@ -234,33 +258,35 @@ class _Making:
             self.given[target].append((name, text))
             return
         if moment.text != body[target]:
-            self.warnings.append(Violation(f"/{target}", f"{SECOND_DATE} (column {name})"))
+            self.warnings.append(Violation(f"/{target}", f"{SECOND_DATE} (column {shown(name)})"))
         self.rest.append((name, text))
 
     def _refuse(self, name: str, target: str, text: str, wrong: str) -> None:
         """Add the error of a time of day, with the two ways out."""
-        ways = f'; write a time such as 14:30, or add "{text}" = "" to [values."{name}"] to take the date'
-        self.errors.append(Violation(f"/{target}", f"{wrong} (column {name}){ways}"))
+        ways = f'; write a time such as 14:30, or add {quoted(text)} = "" to [values.{quoted(name)}] to take the date'
+        self.errors.append(Violation(f"/{target}", f"{wrong} (column {shown(name)}){ways}"))
 
     @staticmethod
     def _way_out(name: str, text: str) -> str:
-        return f'; correct the cell, or add "{text}" = "" to [values."{name}"] to leave out the date'
+        return f'; correct the cell, or add {quoted(text)} = "" to [values.{quoted(name)}] to leave out the date{RIGHT}'
 
     def _take_clock(self, body: dict[str, Any], name: str, target: str, clock: clocks.TimeOfDay, cell: str) -> None:
         """Join a time of day with the date in the column above it in the mapping."""
         column, day = self._days.get(target, ("", ""))
         if target not in self.next_days or self.before.get(target) != column:
             wrong = "is a time of day; in the mapping, its column must be directly below the column of its date"
+            if target not in body and target in self.before:
+                wrong = "is a time of day, and the cell of its date is empty"
             if target in body and target not in self.next_days:  # the date has its own time
                 self.rest.append((name, cell))
             else:
-                self.errors.append(Violation(f"/{target}", f"{wrong} (column {name})"))
+                self.errors.append(Violation(f"/{target}", f"{wrong} (column {shown(name)})"))
             return
         try:
             local = f"{day} {clock.text}"
             moment = self._value(name, target, f"{local} {clock.zone}".strip(), None)
             if clock.must_agree and moment != moments.parse(local, self._mapping.dates).text:
-                raise ValueError(f'"{cell}" has a zone that is not the zone of that day')
+                raise ValueError(f"{quoted(cell)} has a zone that is not the zone of that day")
             body[target] = moment
         except ValueError as error:
             self._refuse(name, target, cell, str(error))
@@ -296,18 +322,18 @@ class _Making:
     def _choice(self, target: str, text: str) -> str:
         if (choice := folded(text)) in allowed_values(target):
             return choice
-        raise ValueError(f'has no meaning in the mapping: "{text}"; add it to [values.{target}]')
+        raise ValueError(f"has no meaning in the mapping: {quoted(text)}; add it to [values.{target}]")
 
     def _items(self, name: str, target: str, text: str) -> list[Any]:
         if text.lstrip().startswith("[") and isinstance(items := cells.value("tags", text), list):
             if any(isinstance(item, dict) for item in items):
                 self.rest.append((name, text))
-                self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {name})"))
+                self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
-        first = self._mapping.list_separators[0]
-        for other in self._mapping.list_separators[1:]:
-            text = text.replace(other, first)
-        return [item for item in map(str.strip, text.split(first)) if item]
+        items = lists.items(text, self._mapping.list_separators)
+        if any(lists.SLASH in item for item in items):
+            self.warnings.append(Violation(f"/{target}", f"{SLASHED} (column {shown(name)})"))
+        return items
 
     def place_rest(self, body: dict[str, Any]) -> None:
         """Put the cells that no field takes into the description or the tags, as the mapping says."""
@@ -343,18 +369,7 @@ def as_text(cell: Any) -> str:
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, dict | list):
         return json_text.dumps(cell)
-    return str(cell)
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a text is, or None."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        document = json_text.loads(text)
-    except MalformedRequest:
-        return None
-    return document if isinstance(document, dict) else None
+    return _SURROGATE.sub("\ufffd", str(cell))
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:

@@ -6,11 +6,15 @@ This module never invents the date of an end.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from incidents.domain import model
+from incidents.domain import model, timestamps
 from incidents.domain.errors import Violation
 
 LAST_KNOWN_TAGS = {"contained_at": "contained-at-last-known", "closed_at": model.LAST_KNOWN_END}
 """The tags of incidents whose containment or closing has only the last known date."""
+
+REST = "where `rest` says"
+"""The place of a cell that no field takes. ``convert`` replaces the text with the place."""
+_YEAR = 366 * 86_400_000  # milliseconds
 
 _BEFORE = {
     "detected_at": ("occurred_at",),
@@ -55,7 +59,12 @@ def whole_day(body: Mapping[str, Any], days: Mapping[str, str]) -> Iterator[Viol
         yield Violation("/occurred_at", "has no time, and is on the day of the detection; MTTD begins with the day")
 
 
+def is_early(detected: str, reported: str) -> bool:
+    """Return whether a detection is more than a year before the report, so that its year is probably mistyped."""
+    return timestamps.to_milliseconds(reported) - timestamps.to_milliseconds(detected) > _YEAR
+
+
 def misplaced_closing(body: dict[str, Any]) -> Iterator[Violation]:
     """Yield a warning if an incident with a closing date is open again. A dismissed incident needs no warning."""
     if body["status"] != "dismissed":
-        yield Violation("/closed_at", f"goes where `rest` says, because the status is {body['status']}")
+        yield Violation("/closed_at", f"goes {REST}, because the status is {body['status']}")

@@ -8,13 +8,18 @@ import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from incidents.domain import timestamps
+
 from ...console import StepFailed
 from . import amounts, clocks, formats, moments, tables, words
 from .convert import SEVERAL_VALUES, as_text, repeats_header, without_number
+from .mapping import quoted
 from .moments import Order
 
 _VALUES = 60  # at most so many distinct values of a column are listed
@@ -22,6 +27,8 @@ _WORDS = 30  # at most so many distinct values without a digit are listed
 _ITEM = 40  # the most characters of an id or a name in a list
 _ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
+_LINES = 20  # lines of bad cells
+_FUTURE = timedelta(days=1)  # as an import allows it
 _COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
 _HEADED = 2  # a heading inside the table is in one of the first columns
@@ -29,6 +36,28 @@ _SAMPLED = 200  # rows whose cells are kept
 _SHEETS = 30  # the most sheets of a workbook that are looked at
 _SECONDS = 60.0  # after this time, no further sheet is looked at
 _KNOWN = 2  # a record with this many names of columns is the header
+
+
+@dataclass
+class Cells:
+    """Cells of a column: their number, the first lines, and the first distinct texts."""
+
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+    texts: dict[str, None] = field(default_factory=dict)
+
+    def add(self, line: int, text: str) -> None:
+        self.count += 1
+        if len(self.lines) < _LINES:
+            self.lines.append(line)
+        if len(self.texts) < _SHOWN:
+            self.texts[text] = None
+
+    def __str__(self) -> str:
+        """Return the number of cells, with the first lines and texts, for a note."""
+        lines = ", ".join(map(str, self.lines)) + (", ..." if self.count > len(self.lines) else "")
+        where = f"line {lines}" if self.count == 1 else f"lines {lines}"
+        return f"{self.count:,}, in {where}, such as {', '.join(map(quoted, self.texts))}"
 
 
 @dataclass
@@ -45,10 +74,10 @@ class Column:
     days: int = 0  # the number of dates without a time
     clocks: int = 0  # the number of times of day without a date
     other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
-    loose_clocks: dict[str, None] = field(default_factory=dict)  # the first ``other_clocks`` that are not dates
+    loose_clocks: Cells = field(default_factory=Cells)  # the times of day only next to a date, such as ``8.15``
     day_number: str | None = None  # an example of a number that may be a date of a spreadsheet
-    not_dates: dict[str, None] = field(default_factory=dict)  # the first texts with a digit that are not dates
-    faults: dict[str, None] = field(default_factory=dict)  # the spreadsheet's errors, such as ``#WERT!``
+    not_dates: Cells = field(default_factory=Cells)  # texts with a digit that are not dates, and errors as ``#WERT!``
+    future: Cells = field(default_factory=Cells)  # dates more than a day after now
     unit: str | None = None  # the unit of the amounts, if it is not the US dollar
     shows_dollars: bool = False
     in_sequence: int = 0  # the number of cells with the number of their row, counted from 1
@@ -61,14 +90,20 @@ class Column:
     has_comma: bool = False
     has_semicolon: bool = False
     has_line_end: bool = False
+    numbers: set[int] | None = None  # hashes of the distinct cells, only of a column whose name means a number
 
-    def add(self, cell: Any) -> None:
+    def __post_init__(self) -> None:
+        self.numbers = set() if words.meaning(self.name) == "incident_number" else None
+
+    def add(self, cell: Any, line: int = 0) -> None:
         text = as_text(cell).strip()
         if not text:
             return
         self.filled += 1
+        if self.numbers is not None:
+            self.numbers.add(hash(text))
         self.longest = max(self.longest, len(text))
-        if text in self.values or len(self.values) <= _VALUES:
+        if text in self.values or len(self.values) <= _VALUES or words.is_nothing(text):
             self.values[text] = self.values.get(text, 0) + 1
         if not text.startswith("["):
             self.has_comma |= "," in text
@@ -79,10 +114,9 @@ class Column:
         self.phrases += any(" " in item and not any(map(str.isdigit, item)) for item in items)
         self.in_sequence += text == str(self.filled)
         is_loose_clock = not moments.is_clock(text) and clocks.read(cell) is not None
-        self.other_clocks += is_loose_clock
+        self.other_clocks += is_loose_clock and not text.isdigit()  # 2024 may be a year
         if words.is_fault(text):
-            if len(self.faults) < _WORDS:
-                self.faults[text] = None
+            self.not_dates.add(line, text)
         elif not any(letter.isdigit() for letter in text):
             if len(self.without_digits) < _WORDS:
                 self.without_digits[text] = None
@@ -91,14 +125,12 @@ class Column:
         elif moments.is_no_date(text):
             pass
         elif moments.looks_like_date(text):
-            self._add_date(text)
+            self._add_date(text, line)
         elif is_loose_clock:
-            if len(self.loose_clocks) < _SHOWN:
-                self.loose_clocks[text] = None
+            self.loose_clocks.add(line, text)
         else:
             self.day_number = self.day_number or (text if moments.is_day_number(text) else None)
-            if len(self.not_dates) < _SHOWN:
-                self.not_dates[text] = None
+            self.not_dates.add(line, text)
         self.unit = self.unit or amounts.other_unit(text)
         self.shows_dollars |= amounts.is_dollars(text)
         if not isinstance(cell, int | float):
@@ -114,12 +146,17 @@ class Column:
         return self.in_sequence >= max(_COUNTED, self.filled - 1)
 
     @property
+    def repeated(self) -> int:
+        """The number of cells of a column of numbers that repeat an earlier cell."""
+        return 0 if self.numbers is None else self.filled - len(self.numbers)
+
+    @property
     def is_currency(self) -> bool:
         """Whether the cells are the currencies of the amounts in their rows."""
         named = words.is_currency(self.name) and not self.dates
         return bool(self.values) and (named or all(map(amounts.is_currency, self.values)))
 
-    def _add_date(self, text: str) -> None:
+    def _add_date(self, text: str, line: int) -> None:
         self.dates += 1
         self.days += moments.is_day(text)
         possible = moments.possible_orders([text])
@@ -127,6 +164,23 @@ class Column:
             self.orders = possible if self.orders is None else self.orders & possible
         if moments.lacks_offset(text):
             self.lacks_offset = self.lacks_offset or text
+        try:
+            moment = moments.parse(text, _RULES).text
+        except ValueError as error:
+            if not moments.needs_setting(error):  # for example, a year before 1970
+                self.not_dates.add(line, text)
+            return
+        if moment > _last_moment():
+            self.future.add(line, text)
+
+
+_RULES = moments.DateRules(UTC)
+
+
+@cache
+def _last_moment() -> str:
+    """Return the latest moment that is no typo: a later date fails its row in an import."""
+    return timestamps.from_milliseconds(int((datetime.now(UTC) + _FUTURE).timestamp() * 1000))
 
 
 @dataclass
@@ -141,6 +195,7 @@ class File:
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()  # names of sheets, with the numbers of their rows if known
     sample: list[list[Any]] = field(default_factory=list)  # the cells of the first rows
+    sampled: list[int] = field(default_factory=list)  # the lines of ``sample``
     looked_at: int = 0  # the number of sheets among which the sheet was chosen
     unseen: formats.Unseen = field(default_factory=formats.Unseen)
 
@@ -174,9 +229,10 @@ def read(file: Path, settings: Table[str, Any]) -> File:
             if _is_heading(header, cells) or repeats_header(cells, header):
                 continue
             for column, cell in zip(facts.columns, cells, strict=False):
-                column.add(cell)
+                column.add(cell, line)
             if len(facts.sample) < _SAMPLED:
                 facts.sample.append(cells)
+                facts.sampled.append(line)
     except UnicodeDecodeError as error:
         advice = "Save the file as UTF-8. A spreadsheet program calls this format `CSV UTF-8`."
         raise StepFailed(f"{file} is neither UTF-8, UTF-16 nor cp1252.", f"  {error}", advice) from None

@@ -5,6 +5,7 @@ open question of a proposed mapping: an import refuses a mapping until each ques
 """
 
 import codecs
+import json
 import re
 import tomllib
 from collections.abc import Mapping as Table
@@ -16,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from incidents.domain import model
 
-from ...console import StepFailed, require_regular
+from ...console import StepFailed, clean, require_regular
 from . import amounts, moments
 from .moments import DateRules
 
@@ -48,6 +49,18 @@ def folded(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
+def quoted(text: str) -> str:
+    """Return a text as a basic string of TOML, in which invisible characters are escapes."""
+    return "".join(
+        letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in json.dumps(text, ensure_ascii=False)
+    )
+
+
+def shown(text: str) -> str:
+    """Return a text on one line and without invisible characters, for a comment of TOML or a message."""
+    return clean(" ".join(text.split()))
+
+
 @dataclass(frozen=True)
 class Mapping:
     """A mapping. The names of columns and of values are ``folded``.
@@ -63,7 +76,7 @@ class Mapping:
     dates: DateRules = field(default_factory=DateRules)
     decimal: amounts.Mark | None = None
     currency: str | None = None  # the currency of amounts that do not show one
-    list_separators: str = ";"
+    list_separators: tuple[str, ...] = (";",)
     encoding: str | None = None
     separator: str | None = None
     sheet: str | None = None
@@ -152,7 +165,7 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
     wrong: list[str] = []
     columns = {folded(column): target for column, target in _texts(table, "columns", wrong).items()}
     wrong += [
-        f'columns."{column}": {target} is not a field of an incident'
+        f"columns.{quoted(column)}: {shown(target)} is not a field of an incident"
         for column, target in columns.items()
         if target not in TARGETS
     ]
@@ -160,7 +173,9 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
         wrong.append("columns: is required; name at least the column that becomes the title")
     constants = table.get("constants", {})
     constants = constants if isinstance(constants, dict) else {}
-    wrong += [f"constants.{target}: is not a field of an incident" for target in constants if target not in TARGETS]
+    wrong += [
+        f"constants.{shown(target)}: is not a field of an incident" for target in constants if target not in TARGETS
+    ]
     if not is_draft and "title" not in {*columns.values(), *constants}:
         wrong.append("columns: no column becomes the title")
     values = _values(table, columns, wrong)
@@ -176,13 +191,13 @@ def of_table(table: Table[str, Any], name: str = "map", *, is_draft: bool = Fals
         dates=rules,
         decimal=_one(table, "decimal", _choice((".", ",")), wrong),
         currency=_one(table, "currency", _currency, wrong),
-        list_separators="".join(_list(table, "list_separators", wrong)) or ";",
+        list_separators=tuple(filter(None, _list(table, "list_separators", wrong))) or (";",),
         encoding=_one(table, "encoding", _encoding, wrong),
         separator=_one(table, "separator", _separator, wrong),
         sheet=_one(table, "sheet", str, wrong),
         header_row=_row(table, wrong),
     )  # fmt: skip
-    wrong += [f"{key}: is not a part of a mapping" for key in table if key not in _KNOWN]
+    wrong += [f"{shown(key)}: is not a part of a mapping" for key in table if key not in _KNOWN]
     if wrong:
         raise StepFailed(f"The mapping {name} is wrong.", "  " + "\n  ".join(wrong), "Correct the listed lines.")
     return made
@@ -196,7 +211,7 @@ def of_fields(answers: Table[str, str]) -> Mapping:
 def _questions(table: Table[str, Any], within: str = "") -> list[str]:
     questions = []
     for key, value in table.items():
-        place = f'{within}."{key}"' if within else key
+        place = f"{within}.{quoted(key)}" if within else shown(key)
         if value == OPEN:
             questions.append(f"{place}: {_asked(place)}")
         elif isinstance(value, dict):
@@ -225,12 +240,13 @@ def _values(table: Table[str, Any], columns: dict[str, str], wrong: list[str]) -
     for name in values if isinstance(values, dict) else ():
         target = columns.get(folded(name)) or str(name)
         if name not in TARGETS and folded(name) not in columns:
-            wrong.append(f'values."{name}": is neither a field nor a column of the mapping')
+            wrong.append(f"values.{quoted(name)}: is neither a field nor a column of the mapping")
             continue
         allowed = allowed_values(target)
         meanings = _texts(values, name, wrong)
         wrong += [
-            f'values."{name}"."{text}": must be one of {", ".join(allowed)}, or "" for no value, not {meaning}'
+            f'values.{quoted(name)}.{quoted(text)}: must be one of {", ".join(allowed)}, or "" for no value, '
+            f"not {shown(meaning)}"
             for text, meaning in meanings.items()
             if allowed and meaning and meaning not in allowed
         ]
@@ -248,7 +264,7 @@ def _texts(table: Table[str, Any], key: str, wrong: list[str]) -> dict[str, str]
     if not isinstance(value, dict):
         wrong.append(f"{key}: must be a table")
         return {}
-    wrong += [f'{key}."{name}": must be a text' for name, text in value.items() if not isinstance(text, str)]
+    wrong += [f"{key}.{quoted(name)}: must be a text" for name, text in value.items() if not isinstance(text, str)]
     return {name: text for name, text in value.items() if isinstance(text, str)}
 
 

@@ -54,12 +54,16 @@ _ISO = re.compile(
 )
 _NUMERIC = re.compile(
     _WEEKDAY
-    + r"(?P<a>[0-9]{1,2})(?P<mark>[-/.])(?P<b>[0-9]{1,2})(?P<second_mark>[-/.])(?P<c>[0-9]{4}|[0-9]{2})"
+    + r"(?P<a>[0-9]{1,2})(?P<mark>[-/]|\. ?)(?P<b>[0-9]{1,2})(?P<second_mark>[-/]|\. ?)"
+    + r"(?P<c>[0-9]{4}|[0-9]{2})"
     + _CLOCK,
     re.IGNORECASE,
 )
+_COMMAS = re.compile(r"([0-9]{1,2}),([0-9]{1,2}),[0-9]{4}")
 _DAY_NAMED = re.compile(
-    _WEEKDAY + r"(?P<day>[0-9]{1,2})\.?[-/ ] ?(?P<name>[^\W\d]{3,12})\.?,?[-/ ](?P<year>[0-9]{4}|[0-9]{2})" + _CLOCK,
+    _WEEKDAY
+    + r"(?P<day>[0-9]{1,2})(?:\.?[-/ ] ?|\.)(?P<name>[^\W\d]{3,12})(?:\.?,?[-/ ]|\.)(?P<year>[0-9]{4}|[0-9]{2})"
+    + _CLOCK,
     re.IGNORECASE,
 )
 _MONTH_NAMED = re.compile(
@@ -204,7 +208,7 @@ def possible_orders(dates: Iterable[str]) -> set[Order] | None:
     possible: set[Order] | None = None
     for text in dates:
         match = _of_numbers(" ".join(text.split()))
-        if match and match["mark"] != ".":
+        if match and match["mark"][0] != ".":
             here: set[Order] = {order for order in ORDERS if _can_be_read(match, order)}
             possible = here if possible is None else possible & here
     return possible
@@ -244,7 +248,7 @@ def _read(text: str, order: Order | None) -> datetime:
         return _at(match, int(match["year"]), int(match["month"]), int(match["day"]))
     if match := _of_numbers(text):
         # Every country that writes dots between the numbers of a date writes the day first.
-        order = "day-first" if match["mark"] == "." else order
+        order = "day-first" if match["mark"][0] == "." else order
         if order is None:
             possible = [each for each in ORDERS if _can_be_read(match, each)]
             if len(possible) > 1:
@@ -263,8 +267,10 @@ def _matched(text: str) -> re.Match[str] | None:
 
 
 def _of_numbers(text: str) -> re.Match[str] | None:
-    match = _NUMERIC.fullmatch(text)
-    return match if match and match["mark"] == match["second_mark"] else None
+    """Return the match of a date of three numbers. Commas between the numbers are mistyped points."""
+    commas = _COMMAS.match(text)
+    match = _NUMERIC.fullmatch(f"{commas[1]}.{commas[2]}.{text[commas.end() - 4 :]}" if commas else text)
+    return match if match and match["mark"][0] == match["second_mark"][0] else None
 
 
 def _numeric(match: re.Match[str], order: Order) -> datetime:

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from incidents.domain.errors import Violation
 
+from ...console import clean
+
 _KEPT = 500  # the most reasons that are counted separately, to limit the memory; all others are counted together
 _SHOWN = 20
-_FIRST = 3  # lines of a reason
+_FIRST = 20  # lines of a reason
 _CHARACTERS = 300  # of a reason
+_LINE = re.compile(r"\bline [0-9]+\b")
 _OTHERS = ("", "other reasons; the errors file has them")
 # This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.
 _SINGLE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|inc_[0-9A-Z]{26}|'[^']*'|must be [0-9]+, the|\bline [0-9]+\b"
-    r'|"[^"]*" = ""'
+    r'|"(?:[^"\\]|\\.)*" = ""'
 )
 
 
@@ -33,6 +36,8 @@ class Reasons:
             if reason not in self._found and len(self._found) >= _KEPT:
                 reason, text = _OTHERS, _OTHERS[1]
             count, lines, first = self._found.get(reason, (0, [], text[:_CHARACTERS]))
+            if _LINE.findall(first) != _LINE.findall(text[:_CHARACTERS]):  # the rows name different lines
+                first = _LINE.sub("another line", first)
             self._found[reason] = (count + 1, lines if len(lines) == _FIRST else [*lines, line], first)
 
     def __bool__(self) -> bool:
@@ -42,7 +47,12 @@ class Reasons:
         """Yield the lines of a table, with the most frequent reason first."""
         ordered = sorted(self._found.items(), key=lambda item: -item[1][0])
         rows = [
-            (str(count), name or "(row)", ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""), text)
+            (
+                str(count),
+                clean(name) or "(row)",
+                ", ".join(map(str, lines)) + (", ..." if count > len(lines) else ""),
+                clean(" ".join(text.split())),
+            )
             for (name, _), (count, lines, text) in ordered[:_SHOWN]
         ]
         heads = ("rows", "field", "lines", title)

@@ -25,7 +25,7 @@ from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ...console import StepFailed, command
 from . import cells, tables, words
-from .convert import DATES, as_text, convert, problems_of_header, repeats_header
+from .convert import BELOW, DATES, HEADING, as_text, convert, problems_of_header, repeats_header
 from .mapping import LAST_KNOWN, Mapping, folded, of_fields
 from .repairing import repair
 
@@ -42,6 +42,12 @@ _LEFT_OUT = {
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # a row with the sum of a table has none of these fields
 _REPEATED = Violation("", "repeats the names of the columns; remove the row")
+TOTAL = (
+    "begins with a word for a total, and the row has no date, status or number; remove a row that is the sum of a "
+    "table, or add a status to the row of an incident"
+)
+NO_INCIDENT = frozenset({TOTAL, BELOW, HEADING})
+"""The errors of a row that is probably no incident. A further error of such a row would only distract."""
 _NOT_GIVEN = model.STAMPED | {"is_deleted"}
 
 
@@ -213,9 +219,9 @@ def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
     has_number = "incident_number" in body and total != "incident_number"
     if total and not has_number and not _OF_INCIDENT.intersection(own):
         yield Violation(
-            f"/{total}", "begins with a word for a total, and the row has no date, status or number; remove a row that "
-            "is the sum of a table, or add a status to the row of an incident",
-        )  # fmt: skip
+            f"/{total}",
+            TOTAL,
+        )
 
 
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:

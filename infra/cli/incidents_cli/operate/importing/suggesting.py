@@ -3,7 +3,6 @@
 A value that the rows do not prove becomes a question, ``"?"``. ``facts`` reads the file.
 """
 
-import json
 from collections.abc import Iterator, Set
 from collections.abc import Mapping as Table
 from datetime import UTC
@@ -12,11 +11,10 @@ from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import choosing, facts, mapping, moments, tables, words
-from .choosing import quoted
+from . import bad_cells, choosing, facts, lists, mapping, moments, tables, words
 from .convert import DATES
 from .facts import Column, File
-from .mapping import LAST_KNOWN, OPEN, Mapping, folded
+from .mapping import LAST_KNOWN, OPEN, Mapping, folded, quoted, shown
 from .moments import Order
 
 _SHOWN = 3  # examples of cells
@@ -24,6 +22,7 @@ _CHOICES = ("status", "severity")
 _SAME_ZONE = ("GMT", "ETC/UTC", "+00:00")  # as UTC
 _WHOLE = model.LISTS | {"owner_id", "category"}
 _KINDS = {"financial_impact": "an amount", "incident_number": "a number"}
+_NO_BEGINNING = "No column for occurred_at, so mttd_minutes stays empty."
 _IMPORTANT = ("incident_number", "severity", "status", "detected_at", "closed_at")
 
 
@@ -93,7 +92,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
         reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
-    yield f"# A mapping for {file.name}: {len(of_file.columns)} columns, {of_file.rows} rows."
+    yield f"# A mapping for {shown(file.name)}: {len(of_file.columns)} columns, {of_file.rows} rows."
     if known.preset:
         yield f"# It has the columns of an export of {known.preset}. What is not in the file is left out here."
     yield "# Check each line. `?` is an open question. Then import: incidents import FILE --map THIS-FILE --dry-run"
@@ -112,13 +111,17 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
     yield "\n[columns]"
     yield from _columns(mapped, reasons, known.mapping.constants if known.mapping else {})
     rests = [name for name in by_name if by_name[name].filled and name not in mapped and name not in left]
-    yield from (f"# {quoted(name)} {reasons.get(name, 'has no field')}: it goes into the {rest}" for name in rests)
+    yield from (
+        f"# {quoted(name)} {shown(reasons.get(name, 'has no field'))}: it goes into the {rest}" for name in rests
+    )
     yield from _missing(mapped, known.mapping, notes)
     notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
     notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
     times = {name for name in mapped if reasons.get(name, "").startswith(choosing.TIMES_OF)}
-    notes += _of_cells(by_name, mapped, times)
+    notes += bad_cells.notes(of_file, by_name, mapped, times, _rules(mapped, by_name, settings))
     yield from _values(by_name, mapped, known, times, notes)
+    if "detected_at" in mapped.values() and "occurred_at" not in mapped.values():
+        notes.append(_NO_BEGINNING)
 
 
 def _form(of_file: File, notes: list[str]) -> Iterator[str]:
@@ -131,7 +134,7 @@ def _form(of_file: File, notes: list[str]) -> Iterator[str]:
         yield f"sheet = {quoted(of_file.sheet)}"
     if of_file.other_sheets:
         listed = tables.listed(of_file.other_sheets)
-        yield f"# Other sheets, which are not imported: {listed}"
+        yield f"# Other sheets, which are not imported: {shown(listed)}"
         notes.append(f"The workbook has other sheets, which are not imported: {listed}. To choose one, pass --sheet.")
         count = len(of_file.other_sheets) + 1
         if 0 < of_file.looked_at < count:
@@ -159,11 +162,11 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
     for name, target in mapped.items():
         note = ""
         if name in reasons:
-            note = f"  # {reasons[name]}"
+            note = f"  # {shown(reasons[name])}"
         elif target == LAST_KNOWN:
             note = "  # only for --closed-without-date=last-known"
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
-            note = f"  # where {taken[target]} is empty"
+            note = f"  # where {shown(taken[target])} is empty"
         elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
             note = "  # the date of the entry is used as the date of the detection"
         yield f"{quoted(name)} = {quoted(target)}{note}"
@@ -174,11 +177,10 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
     """Yield a comment that names the important fields without a column."""
     have = {*mapped.values(), *(known.constants if known else ())}
     missing = [field for field in _IMPORTANT if field not in have]
-    if not missing:
-        return
-    note = f"No column for: {', '.join(missing)}."
-    yield f"# {note}"
-    notes.append(note)
+    if missing:
+        note = f"No column for: {', '.join(missing)}."
+        yield f"# {note}"
+        notes.append(note)
     if "detected_at" in missing:
         yield "# Without detected_at, MTTD, MTTR and the time to contain stay empty."
         notes.append("Without detected_at, MTTD, MTTR and the time to contain stay empty. Choose its column.")
@@ -190,6 +192,8 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
             "Without incident_number, an import recognizes a row by its content. If you change a row and import the "
             "file again, you get a second incident."
         )
+    if "detected_at" in have and "occurred_at" not in have:
+        yield f"# {_NO_BEGINNING}"
 
 
 def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
@@ -199,28 +203,6 @@ def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
         yield f"Columns without a field, which go into the {rest}: {listed}."
     if dated := ", ".join(quoted(column.name) for column in columns if column.dates):
         yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
-
-
-def _of_cells(by_name: dict[str, Column], mapped: dict[str, str], times: Set[str]) -> Iterator[str]:
-    """Yield notes about cells that will make their rows fail, and about numbers that may only count the rows."""
-    for column in (by_name[name] for name, target in mapped.items() if target in DATES):
-        is_time = column.name in times
-        if texts := list(column.not_dates | column.faults | ({} if is_time else column.loose_clocks))[:_SHOWN]:
-            listed = ", ".join(map(quoted, texts))
-            what = "times of day" if is_time else "dates"
-            yield f"{quoted(column.name)} has cells that are not {what}, such as {listed}. Their rows will fail."
-        if is_time and (texts := list(column.without_digits)[:_SHOWN]):
-            listed = ", ".join(map(quoted, texts))
-            yield (
-                f"{quoted(column.name)} has texts without a time, such as {listed}. Their rows get the date without a "
-                "time, and a tag."
-            )
-    for name, target in mapped.items():
-        if target == "incident_number" and (wrong := choosing.no_numbers(by_name[name])):
-            listed = ", ".join(map(quoted, wrong[:_SHOWN]))
-            yield f"{quoted(name)} has cells that are not numbers, such as {listed}. Their rows get another number."
-        if target == "incident_number" and by_name[name].only_counts:
-            yield f"{quoted(name)} {choosing.COUNTS}."
 
 
 def _reading(
@@ -252,14 +234,21 @@ def _reading(
     elif ambiguous:
         asked = f"does {quoted(ambiguous)} have thousands or decimals? Pass --decimal . or --decimal ,"
         yield f'decimal = "{OPEN}"  # decimal: {asked}'
-    lists = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
-    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in lists)),
-                                    (",", any(column.has_comma for column in lists)),
-                                    ("\n", any(column.has_line_end for column in lists))) if has]  # fmt: skip
+    of_lists = [column for name, column in by_name.items() if mapped.get(name) in model.LISTS]
+    marks = [mark for mark, has in ((";", any(column.has_semicolon for column in of_lists)),
+                                    (",", any(column.has_comma for column in of_lists)),
+                                    ("\n", any(column.has_line_end for column in of_lists)),
+                                    (lists.SLASH, _has_slashes(of_lists))) if has]  # fmt: skip
     if "list_separators" in settings:
         yield f"list_separators = {_literal(settings['list_separators'])}"
-    elif lists:
+    elif of_lists:
         yield f"list_separators = [{', '.join(map(quoted, marks or [';']))}]  # between the items of a list"
+
+
+def _has_slashes(columns: list[Column]) -> bool:
+    """Return whether the cells of lists prove that a slash between spaces separates items."""
+    slashed = [column for column in columns if any(lists.SLASH in text for text in column.values)]
+    return bool(slashed) and all(lists.prove_slashes(column.values) for column in slashed)
 
 
 def _orders(dates: list[Column]) -> set[Order] | None:
@@ -299,12 +288,18 @@ def _values(
 ) -> Iterator[str]:
     """Yield the tables of values: the given ones, and for each column the values that need a meaning."""
     given: dict[str, dict[str, str]] = known.table.get("values", {})
-    tables = {name: {text: quoted(meaning) for text, meaning in table.items()} for name, table in given.items()}
+    own = {folded(name): name for name in by_name}  # a given mapping may write the name of a column in another way
+    tables = {
+        own.get(folded(name), name): {text: quoted(meaning) for text, meaning in table.items()}
+        for name, table in given.items()
+    }
     for name, target in mapped.items():
         column = by_name[name]
         table = tables.get(name, {})
         if target in _CHOICES:
             table |= _choices(column, target, known, given, notes)
+        elif target == "reportable_to":
+            table |= _regimes(column, known)
         elif target in _WHOLE:
             table |= {
                 text: '""  # is nothing, so it goes where the rest goes'
@@ -324,6 +319,18 @@ def _values(
     for name, table in tables.items():
         yield f"\n[values.{quoted(name)}]"
         yield from (f"{quoted(text)} = {meaning}" for text, meaning in table.items())
+
+
+def _regimes(column: Column, known: _Known) -> dict[str, str]:
+    """Return the meanings of a column's answers such as ``nein`` as TOML, with a question for each ``ja``."""
+    answers = {text: words.answer(text) for text in column.values}
+    return {
+        text: '""  # no regime, so it goes where the rest goes'
+        if answer == "no"
+        else f'"{OPEN}"  # reportable_to: which regime does {quoted(text)} mean, such as eu-gdpr? Write "" for none'
+        for text, answer in answers.items()
+        if answer and (not known.mapping or known.mapping.meaning(folded(column.name), "reportable_to", text) is None)
+    }
 
 
 def _choices(
@@ -353,10 +360,16 @@ def _choices(
             others.append(text)
     for meaning, texts in same.items():
         if len(texts) > 1:
-            notes.append(f"{' and '.join(map(quoted, texts))} of {column.name} become the same severity: {meaning}.")
+            notes.append(
+                f"{' and '.join(map(quoted, texts))} of {shown(column.name)} become the same severity: {meaning}."
+            )
     return lines
 
 
 def _literal(value: Any) -> str:
-    """Return a value as TOML. Lists, texts and numbers look the same as in JSON."""
-    return quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return a value as TOML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{quoted(name)} = {_literal(member)}' for name, member in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return quoted(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -22,6 +22,7 @@ _DASHES = "-\u2013\u2014"
 _PARTS = re.compile(rf"\s[{_DASHES}]|[{_DASHES}]\s|[:;,/|>\u2192]")
 _ALTERNATIVES = re.compile(r"[/&]|\s(?:und|oder|and|or|et|ou|y|o)\s")
 _TEXTS = model.LISTS | model.PARAGRAPHS | {"title", "category"}
+_ANSWER_END = re.compile(r"[\s,;:./(\[!]")
 _ENDS = ("contained_at", "closed_at")
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
@@ -266,6 +267,15 @@ def is_nothing(text: str) -> bool:
     return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
 
 
+def answer(text: str) -> Literal["yes", "no"] | None:
+    """Return yes or no if a cell of a column of regimes is only such an answer, as in ``ja (BaFin)`` or ``n. b.``."""
+    whole = folded(text)
+    first = _ANSWER_END.split(whole, maxsplit=1)[0]
+    if not {whole, first}.isdisjoint(_words()["answers"]["yes"]):
+        return "yes"
+    return "no" if is_nothing(text) or not {whole, first}.isdisjoint(_words()["answers"]["no"]) else None
+
+
 def is_plan(column: str, end: Literal["start", "due"]) -> bool:
     """Return whether a column may be a date of a plan: the start of the work, or its due date."""
     return not set(_words()["plans"][end]).isdisjoint(_forms(folded(column)))
@@ -293,6 +303,11 @@ def by_cells(column: str) -> str | None:
     """Return the field that a column's name may mean if the cells fit, such as ``severity`` for ``Risiko``."""
     names = set(_forms(folded(column)))
     return next((field for field, listed in _words()["by_cells"].items() if not names.isdisjoint(listed)), None)
+
+
+def is_of_authority(column: str) -> bool:
+    """Return whether a column's name means the file number that an authority gives, such as ``Aktenzeichen``."""
+    return not set(_words()["authority"]["words"]).isdisjoint(_forms(folded(column)))
 
 
 def is_currency(column: str) -> bool:

@@ -50,6 +50,8 @@ def verify(
         advice = "Restore the table with all its indexes, as docs/runbooks/restore.md describes."
         raise StepFailed("The table lacks indexes.", f"  {', '.join(sorted(missing))}", advice)
     file = checkpoint or Path(f"verify-{in_file_names(tenant_id)}.checkpoint")
+    if report is not None and report.absolute() == file.absolute():
+        raise StepFailed("The report and the checkpoint are the same file.", f"  {file}", "Name another --checkpoint.")
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
     left = f"The checkpoint {file} is left. Run the same command again to continue."
     with interrupted(left), _show_progress(f"Verifying {tenant_id}") as show:

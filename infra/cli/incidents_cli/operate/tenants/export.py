@@ -78,6 +78,8 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
+    if not checkpoint_file.exists() and part.exists() and part.stat().st_size:
+        raise StepFailed(f"{part} exists already.", "", "The export would write this file. Move it away.")
     state = checkpoint.load({
         "after": None, "after_event": None, "bytes": 0, "incidents": 0, "changes": 0, "events": 0, "incomplete": 0,
     })  # fmt: skip
@@ -87,6 +89,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     if not is_complete:
         progress = Progress(reader)
         is_settled = True
+        checkpoint.save(state)  # without a checkpoint, a file with the name of the part belongs to somebody else
         with going_on(part, state["bytes"]) as whole:
             lines = (line_of(incident, reader) for incident in reader.incidents(state["after"]))
             for batch in batches(lines, AT_ONCE):
@@ -118,6 +121,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
             state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
         if state["after"] is None and not state["events"] and not of_settings:
             part.unlink()
+            checkpoint.remove()
             raise nothing_of(reader, "Nothing was exported.")
         checkpoint.save(state)
     if part.exists():
