@@ -23,12 +23,15 @@ from tests.support import moto_table, releases
 from tests.support.damage import DAMAGES, Item
 from tests.support.events import Context, changes_event, create_event, delete_event, get_event, patch_event
 from tests.support.incidents import FULL
+from tests.unit import test_history
 from tests.unit.test_history import CHANGES, INCIDENT
 from tests.unit.test_history import DAMAGES as DAMAGES_OF_TEXT
 
 Texts = tuple[str, list[str]]
+LONG = "123456789012345.6789"
+"""An amount that a float would round. In ``VALUES``, the text LONG stands for it."""
 VALUES: dict[str, list[Any]] = {
-    "financial_impact": [None, 0, 0.5, 980, 123456789012345.6789, 99999999999999.9999],
+    "financial_impact": [None, 0, 0.5, 980, "LONG"],
     "lessons_learned": [
         None, [], {}, "", 'a "quote"\\ \u2028\x7f\u0001🚒', 12345678901234567890, [1e16, 1e200, -0.0, 0.1, 1000.0],
         {"10": 1, "9": 2, "": {"b": [], "a": {}}, "__proto__": {"toString": None}, "#1": "'2", " a : 1 ": [" 1 , 2 "]},
@@ -62,8 +65,11 @@ def incident(random: Random, *, old: int = 0) -> str:
             delete(delete_event(incident_id), Context)
             body(update(patch_event(incident_id, {"is_deleted": False}), Context))
         patch = {field: random.choice(VALUES[field]) for field in random.sample(sorted(VALUES), 3)}
-        sent = {**FULL, "incident_number": None} if number == 0 else patch
-        answer = create(create_event(sent), Context) if number == 0 else update(patch_event(incident_id, sent), Context)
+        if number == 0:
+            answer = create(create_event({**FULL, "incident_number": None}), Context)
+        else:
+            sent = json.dumps(patch).replace('"LONG"', LONG).encode()
+            answer = update(patch_event(incident_id, None, body=sent), Context)
         made: str = json.loads(body(answer))["id"]
         return made
 
@@ -126,6 +132,7 @@ def test_untouched_histories_have_no_fault_whatever_their_values_are(table: str)
     assert [one["unhashed"] for one in checks[:4]] == [[], [1], [1, 2], [1, 2, 3]]
     assert [one["since"] for one in checks[:4]] == [1, 2, 3, 4]
     assert {one["last"] for one in checks} == {10}
+    assert any(LONG in page for _, pages in histories for page in pages)
     assert said([checks[0], checks[3]]) == [
         "No fault: 10 changes fit their hashes, and the incident's values lead back to the values after change 1.",
         "No fault: 7 changes fit their hashes, and the incident's values lead back to the values after change 4. "
@@ -188,18 +195,38 @@ def test_each_falsification_in_the_table_is_found_and_named_like_in_the_client(t
 
 def test_each_damage_to_the_example_of_the_documentation_is_found() -> None:
     histories = []
-    for damage, _ in [(lambda *_: None, ()), *DAMAGES_OF_TEXT.values()]:
+    by_the_client = []
+    for damage, _ in DAMAGES_OF_TEXT.values():
         now, changes = json.loads(INCIDENT), json.loads(CHANGES)
         damage(now, changes)
         histories.append((json.dumps(now), [json.dumps({"items": changes})]))
-    histories[0] = (INCIDENT, [f'{{"items": {CHANGES}}}'])
+        by_the_client.append(test_history.of_the_client(json.dumps(now), json.dumps(changes)))
 
-    untouched, *damaged = of_the_console(histories)
+    untouched, *damaged = of_the_console([(INCIDENT, [f'{{"items": {CHANGES}}}']), *histories])
 
     assert untouched == {"faults": [], "last": 2, "unhashed": [], "since": 1}
-    for (name, (_, named)), found in zip(DAMAGES_OF_TEXT.items(), damaged, strict=True):
-        assert found["faults"], name
-        assert all(any(part in fault for fault in found["faults"]) for part in named), (name, found)
+    assert [one["faults"] for one in damaged] == by_the_client
+    assert all(by_the_client)
+
+
+def test_a_conversion_from_an_older_schema_begins_a_chain_and_is_no_fault(table: str) -> None:
+    sent = {"title": "x", "severity": "low", "tags": ["a", "b"]}
+    incident_id = json.loads(body(create(create_event(sent), Context)))["id"]
+    (item,) = (one for one in stored(table) if one["pk"]["S"].endswith("#INCIDENT"))
+    older = item | {"severity": {"S": "LOW"}, "tags": {"S": "a, b"}}
+    del older["schema_version"]
+    replace(table, [item], [older])
+    body(update(patch_event(incident_id, {"title": "b"}), Context))
+    body(update(patch_event(incident_id, {"severity": None}), Context))
+    texts = read(incident_id)
+    assert texts
+    newer = (texts[0].replace('"schema_version":1', '"schema_version":2'), texts[1])
+
+    converted, unknown = of_the_console([texts, newer])
+
+    assert converted == {"faults": of_the_client(texts), "last": 3, "unhashed": [], "since": 2}
+    assert unknown == {"faults": of_the_client(newer), "last": 3, "unhashed": [], "since": None}
+    assert converted["faults"] == unknown["faults"] == []
 
 
 def test_a_verdict_says_no_more_than_the_check_proves() -> None:
