@@ -1,7 +1,7 @@
 """The service's table on moto, made from infra/storage.yaml."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import boto3
 from incidents.storage import dynamodb
@@ -17,7 +17,8 @@ def deployed() -> Iterator[str]:
     """Yield the name of the table. All of the process's calls to AWS go to moto until the end of the block."""
     with mock_aws():
         stack = boto3.client("cloudformation", region_name="us-east-1")
-        stack.create_stack(StackName="storage", TemplateBody=STORAGE.read_text())
+        with suppress(stack.exceptions.AlreadyExistsException):  # the fixture of another folder of tests made it
+            stack.create_stack(StackName="storage", TemplateBody=STORAGE.read_text())
         outputs = stack.describe_stacks(StackName="storage")["Stacks"][0]["Outputs"]
         dynamodb.client.cache_clear()
         yield next(output["OutputValue"] for output in outputs if output["OutputKey"] == "TableName")

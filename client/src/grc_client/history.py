@@ -35,6 +35,8 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         entry["changes"] = {
             name: {end: _value(name, value) for end, value in pair.items()} for name, pair in entry["changes"].items()
         }
+        if change.state_hash is not None:  # this hash covers the values of all earlier changes
+            latest = {}
         latest |= {"updated_at": _value("at", change.at), "updated_by": change.by}
         latest |= {name: pair["to"] for name, pair in entry["changes"].items()}
         for _, first_values in chains:

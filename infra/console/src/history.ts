@@ -44,6 +44,7 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
     const changed: Fields = new Map([...(change.get("changes") as Fields)].map(([field, ends]) => [
       field, new Map([...(ends as Fields)].map(([end, value]) => [end, stored(field, value)])),
     ]));
+    if (change.has("state_hash")) latest.clear(); // this hash covers the values of all earlier changes
     for (const [field, stamp] of [["updated_at", "at"], ["updated_by", "by"]] as const) latest.set(field, change.get(stamp) ?? null);
     for (const [field, ends] of changed) latest.set(field, (ends as Fields).get("to") ?? null);
     for (const { before } of chains) {
