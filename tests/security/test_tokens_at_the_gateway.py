@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from incidents.storage import keys
 
 from tests.support.checkout import PATH, Checkout
 from tests.support.second_api import second_api
@@ -34,6 +35,9 @@ from tests.support.tokens import (
 INCIDENT = {"title": "Only acme may see this"}
 OWN_STATUS = {"create": 201, "get": 404, "list": 200, "update": 404, "delete": 404, "list changes": 404}
 Writes = list[tuple[str, str, str]]
+
+
+MARKS = tuple(f"{kind.partition}#" for kind in keys.MARK_KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +73,9 @@ def answered() -> list[int]:
 def written_to_others(stack: Checkout) -> Callable[[], Writes]:
     """Return a function that returns the writes to the table since its last call.
 
-    The function leaves out writes to the data of genuine bearers. It also leaves out writes of the metrics jobs,
-    because the jobs may write at any time and only compute from earlier writes. The function reads the stream, which
-    has every write. So the table need not be read twice for each mutation.
+    The function leaves out writes to the data of genuine bearers. It also leaves out marks and metrics, because the
+    functions behind the stream may write them at any time, and write them only after another write. The function reads
+    the stream, which has every write. So the table need not be read twice for each mutation.
     """
     status = stack.status
     stream = TableStream(status["endpoint_url"], status["table_name"], status["access_key_id"])
@@ -86,7 +90,8 @@ def written_to_others(stack: Checkout) -> Callable[[], Writes]:
 
 
 def is_of_the_jobs(partition: str) -> bool:
-    return partition.startswith("METRICDUE#") or partition.endswith("#METRIC")
+    """Return whether a partition has marks or metrics. The writes of a bearer also cause marks."""
+    return partition.startswith(MARKS) or partition.endswith("#METRIC")
 
 
 def requests(victims: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
