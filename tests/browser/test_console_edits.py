@@ -456,6 +456,13 @@ def test_a_report_s_form_needs_a_time_and_outlives_its_view(ada: Visit, made: di
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_selector("text=The submission is before the time from which the term counts")
     assert ada.axe() == []
+    page.get_by_role("button", name="Correct the submission of GDPR: authority").click()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Submitted has not changed")
+    time.fill("")
+    reference.fill("")
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Record the submission of GDPR: authority").wait_for()
 
 
 def test_a_history_is_checked_on_demand_and_a_falsified_change_is_named(

@@ -476,7 +476,7 @@ def test_what_is_shown_can_be_saved_for_a_spreadsheet_and_no_text_becomes_a_form
     rows = saved_rows(here, "Save incidents as CSV")
     assert [row[1].removeprefix("'") for row in rows[1:]] == here.titles()
     assert rows[2][1] == "'" + world.incidents[1]["title"]
-    assert rows[1][-2:] == ["2026-11-27T06:00:00.000Z", "eu-nis2"]
+    assert rows[1][-3:] == ["2026-11-27T06:00:00.000Z", "NIS2", "eu-nis2"]
     here.go(first(world))
     here.settled()
     rows = saved_rows(here, "Save history")
@@ -490,6 +490,7 @@ def test_what_is_shown_can_be_saved_for_a_spreadsheet_and_no_text_becomes_a_form
     here.go("#/metrics?interval=month&from=2026-10-01&to=2026-11-27&group_by=category")
     here.settled()
     rows = saved_rows(here, "Save metrics")
+    assert rows[0][-4:] == ["mean (min)", "median (min)", "p90 (min)", "p95 (min)"]
     assert rows[1][:5] == ["Time to detect", "all", "2026-10-01", "2026-11-27", "89"]
     assert {row[1] for row in rows[1:]} == {"all", "span", "phishing", "unauthorized_access", "malware"}
 
