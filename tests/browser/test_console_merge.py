@@ -160,6 +160,12 @@ def test_a_typed_text_means_a_value_or_says_what_would_be_right() -> None:
     }
 
 
+def test_the_hint_of_a_time_names_the_zone_and_utc_only_once() -> None:
+    zones = ["America/New_York", "UTC", "Etc/UTC"]
+    hints = node("call.mjs", "texts", given=[["typedIn", zone] for zone in zones])
+    assert hints == ["In America/New York. A Z at the end means UTC", "In UTC", "In UTC"]
+
+
 def test_a_time_is_shown_as_it_is_typed() -> None:
     times = [
         "2026-11-24T22:40:00.000Z",

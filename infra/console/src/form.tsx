@@ -6,10 +6,7 @@ import type { Draft } from "./draft";
 import { asks, clears, fieldAt, inWords, now, type Typed, typedMoment, typedOf } from "./fields";
 import { at } from "./merge";
 import { Prose, say, Text } from "./parts";
-import { moment, words, ZONE } from "./texts";
-
-/** How a time is read. The offset of a page in UTC needs no word. */
-const IN_ZONE = /^(Etc\/)?(UTC|GMT)$/.test(ZONE) ? "In UTC, as all times of this page" : `In ${ZONE.replaceAll("_", " ")}. A Z at the end means UTC`;
+import { moment, typedIn, words, ZONE } from "./texts";
 
 /** Render again whenever a draft changes. */
 export function useDraft(draft: Draft): void {
@@ -27,7 +24,7 @@ export function Input({ draft, path, label }: { draft: Draft; path: string; labe
   const typed = draft.typed[path];
   const text = typeof typed === "string" ? typed : typedOf(path, at(draft.values, path));
   const wrong = draft.wrong[path];
-  const hint = field.kind === "moment" ? `${IN_ZONE}${field.hint ? `. ${field.hint}` : ""}` : field.hint;
+  const hint = field.kind === "moment" ? `${typedIn(ZONE)}${field.hint ? `. ${field.hint}` : ""}` : field.hint;
   const isSure = typed !== undefined && draft.sure[path] === typed;
   const about = { id, "aria-invalid": !!wrong, "aria-describedby": `${id}-about`, autocomplete: "off" } as const;
   const type = ({ currentTarget }: { currentTarget: { value: string } }) => draft.type(path, currentTarget.value);
