@@ -1,6 +1,6 @@
 // The parts of a form: an input for each kind of field, what is wrong with it, and how its saving goes.
 import type { ComponentChildren } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { Kind } from "./api";
 import type { Draft } from "./draft";
 import { asks, clears, fieldAt, inWords, now, type Typed, typedMoment, typedOf } from "./fields";
@@ -11,7 +11,7 @@ import { moment, typedIn, words, ZONE } from "./texts";
 /** Render again whenever a draft changes. */
 export function useDraft(draft: Draft): void {
   const [, render] = useReducer((n: number, _: void) => n + 1, 0);
-  useEffect(() => draft.listen(() => render()), [draft]);
+  useLayoutEffect(() => draft.listen(() => render()), [draft]); // before the next key arrives
 }
 
 const idOf = (path: string): string => `field-${path.replaceAll("/", "-")}`;
