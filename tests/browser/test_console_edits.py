@@ -134,7 +134,8 @@ def test_the_service_s_errors_stand_beside_their_fields(ada: Visit, made: dict[s
     page.locator("#field-contained_at").fill("")
     page.keyboard.press("Enter")
     ada.until("document.activeElement.id === 'field-occurred_at'")
-    assert "must not be after detected_at" in page.inner_text("#field-occurred_at-about")
+    assert "must not be after “Detected”, which is 2026-11-20 09:00" in page.inner_text("#field-occurred_at-about")
+    assert page.inner_text(".bar .progress").split() == ["Not", "saved.", "Correct", "Began"], "the fault is there once"
     assert page.get_attribute("#field-occurred_at", "aria-invalid") == "true"
     assert ada.axe() == []
     page.locator("#field-occurred_at").fill("2026-11-20 07:59Z")
@@ -355,6 +356,7 @@ def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) ->
     one = call("GET", "?limit=1")["items"][0]
     keys.use("Take this incident")
     version(2)
+    assert "owner ada" in page.inner_text("header.title")
     keys.use("Move to investigating")
     ada.until("document.activeElement.type === 'submit'")
     keys.press("Enter")
@@ -371,7 +373,12 @@ def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) ->
     page.keyboard.type("GDPR")
     keys.press("Enter", "Enter")  # the first adds the item, the second saves
     version(5)
-    keys.use("Record GDPR: aware", "=2026-11-20 18:00")
+    keys.use("Record GDPR: aware")
+    ada.until("document.activeElement.tagName === 'INPUT'")
+    keys.press("Enter")
+    page.wait_for_selector("text=Time: aware needs a time")
+    page.keyboard.type("2026-11-20 18:00")
+    keys.press("Enter")
     version(6)
     stage = page.locator(".stage").first
     stage.filter(has_text="Due 23 Nov 2026, 18:00").wait_for()
@@ -382,6 +389,7 @@ def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) ->
     keys.use("Record the submission of GDPR: authority", "=2026-11-21 09:00Z", "Reference of the recipient=A-17")
     version(7)
     stage.filter(has_text="A-17").wait_for()
+    assert "before the time from which the term counts" not in stage.inner_text()
     assert "Submitted 21 Nov 2026, 10:00, reference A-17" in " ".join(stage.inner_text().split())
     keys.use("Move to closed")
     ada.until("document.activeElement.id === 'field-closed_at'")
@@ -391,6 +399,12 @@ def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) ->
     keys.reach("Closed")
     keys.press("Control+a")
     page.keyboard.type("9998-01-01 00:00Z")
+    keys.press("Enter")
+    page.wait_for_selector("text=Closed is a time in the future")
+    assert ada.axe() == []
+    keys.reach("This time is in the future, and it is right")
+    keys.press("Space")
+    keys.reach("Save")
     keys.press("Enter")
     version(9)
     assert call("GET", f"/{one['id']}")["closed_at"] == "9998-01-01T00:00:00.000Z"
@@ -407,12 +421,48 @@ def test_an_incident_s_whole_life_by_keyboard_alone(ada: Visit, call: Caller) ->
     version(11)
     assert "Deleted" in page.inner_text(".note")
     assert page.get_by_role("link", name="Edit").count() == 0
-    keys.use("Restore this incident…", f"={one['incident_number']}")
+    keys.use("Restore", f"={one['incident_number']}")
     version(12)
     assert [change["action"] for change in call.trail(one["id"])] == [
         "created", *["updated"] * 6, "closed", "updated", "reopened", "deleted", "restored",
     ]  # fmt: skip
     assert ada.axe() == []
+
+
+def test_a_report_s_form_needs_a_time_and_outlives_its_view(ada: Visit, made: dict[str, Any], call: Caller) -> None:
+    gdpr = {"anchors": {"aware": "2026-11-20T08:00:00Z"}}
+    call("PATCH", f"/{made['id']}", {"reportable_to": ["GDPR"], "regulatory_reports": {"eu-gdpr": gdpr}})
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}")
+    page.get_by_role("button", name="Move to closed").click()
+    page.wait_for_selector("text=Overdue: GDPR: authority. The report stays open after the closing.")
+    page.locator("#field-closed_at").fill("")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Closed needs a time")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Record the submission of GDPR: authority").click()
+    time, reference = page.get_by_label("Submitted", exact=True), page.get_by_label("Reference of the recipient")
+    assert time.input_value().startswith("20"), "the form proposes now"
+    time.fill("")
+    reference.fill("A-17")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Submitted needs a time")
+    time.fill("2026-11-19 09:00")
+    page.get_by_role("link", name="Metrics").click()
+    page.wait_for_selector("h1:has-text('How long')")
+    page.locator(".unsaved").get_by_role("link").click()
+    reference.wait_for()
+    assert (time.input_value(), reference.input_value()) == ("2026-11-19 09:00", "A-17")
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_selector("text=The submission is before the time from which the term counts")
+    assert ada.axe() == []
+    page.get_by_role("button", name="Correct the submission of GDPR: authority").click()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Submitted has not changed")
+    time.fill("")
+    reference.fill("")
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Record the submission of GDPR: authority").wait_for()
 
 
 def test_a_history_is_checked_on_demand_and_a_falsified_change_is_named(

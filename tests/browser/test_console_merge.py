@@ -128,7 +128,7 @@ def test_a_patch_names_only_what_changed_and_a_step_may_contain_a_slash() -> Non
 # --- what typed texts mean
 
 
-NO_TIME = {"wrong": "must be a time such as 2026-11-24 23:40, or 2026-11-24 22:40Z for UTC"}
+NO_TIME = {"wrong": "must be a time such as 2026-11-24 23:40"}
 NO_AMOUNT = {"wrong": "must be an amount such as 48250.50, with at most 4 decimals"}
 TYPED: list[tuple[str, str, Any]] = [
     ("title", "  Laptop lost ", "Laptop lost"), ("title", " ", {"wrong": "is required"}),
@@ -141,6 +141,10 @@ TYPED: list[tuple[str, str, Any]] = [
     ("detected_at", "2026-11-24T22:40:01.5Z", "2026-11-24T22:40:01.500Z"),
     ("detected_at", "2026-07-01 9:05 +02:00", "2026-07-01T07:05:00.000Z"),
     ("detected_at", "2026-07-01 09:05", "2026-07-01T07:05:00.000Z"),
+    ("detected_at", "2026-11-24", {"wrong": "needs a time after the date, such as 2026-11-24 09:30"}),
+    ("detected_at", "2026-11-24 23:40 CET", {
+        "wrong": "must not name the zone CET. An offset such as +01:00 is possible, or a Z for UTC"}),
+    ("detected_at", "2026-11-24 11:40 PM", NO_TIME),
     ("detected_at", "2026-02-30 10:00", NO_TIME), ("detected_at", "yesterday", NO_TIME),
     ("regulatory_reports/eu-gdpr/anchors/aware", "2026-11-24 22:40Z", "2026-11-24T22:40:00.000Z"),
     ("regulatory_reports/eu-gdpr/stages/authority/reference", "", None),
@@ -156,6 +160,12 @@ def test_a_typed_text_means_a_value_or_says_what_would_be_right() -> None:
     }
 
 
+def test_the_hint_of_a_time_names_the_zone_and_utc_only_once() -> None:
+    zones = ["America/New_York", "UTC", "Etc/UTC"]
+    hints = node("call.mjs", "texts", given=[["typedIn", zone] for zone in zones])
+    assert hints == ["In America/New York. A Z at the end means UTC", "In UTC", "In UTC"]
+
+
 def test_a_time_is_shown_as_it_is_typed() -> None:
     times = [
         "2026-11-24T22:40:00.000Z",
@@ -166,6 +176,41 @@ def test_a_time_is_shown_as_it_is_typed() -> None:
     shown = node("call.mjs", "fields", given=[["typedMoment", one] for one in times])
     assert shown[0] == "2026-11-24 23:40"
     assert node("call.mjs", "fields", given=[["momentOf", one] for one in shown]) == times
+
+
+def test_a_new_time_in_the_future_asks_until_its_text_is_confirmed() -> None:
+    path, now = "regulatory_reports/eu-gdpr/anchors/aware", 1_764_000_000_000  # in November 2025
+    late, text = "2026-01-01T00:00:00.000Z", "2026-01-01 00:00Z"
+    base = {"closed_at": late, "detected_at": None}
+    made = {one: {"value": late} for one in (path, "closed_at", "title")} | {"detected_at": {"value": None}}
+    typed = dict.fromkeys(made, text)
+    asked, other, sure, past = node("call.mjs", "fields", given=[
+        ["inFuture", made, typed, base, {}, now],
+        ["inFuture", made, typed, base, {path: "2027-01-01 00:00Z"}, now],
+        ["inFuture", made, typed, base, {path: text}, now],
+        ["inFuture", made, typed, base, {}, 1_800_000_000_000],
+    ])  # fmt: skip
+    assert asked == other == {path: "is a time in the future. Correct it, or confirm it"}
+    assert sure == past == {}
+
+
+def test_the_service_s_words_become_those_of_the_forms() -> None:
+    detail = "must not be after detected_at, which is 2026-11-20T08:00:00.000Z; see some_other_name"
+    shown = node("call.mjs", "fields", given=[["inWords", detail]])
+    assert shown == ["must not be after “Detected”, which is 2026-11-20 09:00; see some_other_name"]
+
+
+def test_a_projection_in_the_past_says_for_how_long_the_report_would_be_overdue() -> None:
+    due = {"due_at": None, "setting_missing": None, "state": "pending_anchor"}
+    now, past, later = 1_764_000_000_000, "2025-10-01T16:00:00.000Z", "2025-11-24T18:00:00.000Z"
+    said = node("call.mjs", "deadlines", given=[
+        ["urgency", due | {"projected_at": past, "anchor_missing": "aware"}, now],
+        ["urgency", due | {"projected_at": past, "anchor_missing": None}, now],
+        ["urgency", due | {"projected_at": later, "anchor_missing": None}, now],
+    ])  # fmt: skip
+    assert [text for text, _ in said] == [
+        "aware not recorded, would be overdue for 54 d", "would be overdue for 54 d", "projected in 2 h",
+    ]  # fmt: skip
 
 
 # --- two people

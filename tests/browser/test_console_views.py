@@ -451,7 +451,7 @@ def test_metrics_of_last_month_have_figures_gaps_definitions_and_what_waits(here
     here.page.get_by_label("Trend by").select_option("month")
     here.page.wait_for_selector("text=Only the month from 1 Oct 2026 has a value: mean")
     assert here.page.locator(".chart svg").count() == 0
-    here.page.get_by_role("link", name="mean of 89 incidents").first.click()
+    here.page.get_by_role("link", name="incidents of this window", exact=True).first.click()
     here.until("location.hash.includes('detected_from')")
     here.settled()
     assert "detected_from=2026-10-01T00%3A00%3A00.000Z&detected_to=2026-10-31T23%3A59%3A59.999Z" in here.page.url
@@ -476,7 +476,7 @@ def test_what_is_shown_can_be_saved_for_a_spreadsheet_and_no_text_becomes_a_form
     rows = saved_rows(here, "Save incidents as CSV")
     assert [row[1].removeprefix("'") for row in rows[1:]] == here.titles()
     assert rows[2][1] == "'" + world.incidents[1]["title"]
-    assert rows[1][-2:] == ["2026-11-27T06:00:00.000Z", "eu-nis2"]
+    assert rows[1][-3:] == ["2026-11-27T06:00:00.000Z", "NIS2", "eu-nis2"]
     here.go(first(world))
     here.settled()
     rows = saved_rows(here, "Save history")
@@ -486,10 +486,11 @@ def test_what_is_shown_can_be_saved_for_a_spreadsheet_and_no_text_becomes_a_form
     here.settled()
     rows = saved_rows(here, "Save deadlines as CSV")
     assert len(rows) - 1 == here.page.locator(".board li").count()
-    assert rows[1][2:6] == ["eu-nis2", "early_warning", "overdue", "2026-11-27T06:00:00.000Z"]
+    assert rows[1][2:7] == ["NIS2", "eu-nis2", "early_warning", "overdue", "2026-11-27T06:00:00.000Z"]
     here.go("#/metrics?interval=month&from=2026-10-01&to=2026-11-27&group_by=category")
     here.settled()
     rows = saved_rows(here, "Save metrics")
+    assert rows[0][-4:] == ["mean (min)", "median (min)", "p90 (min)", "p95 (min)"]
     assert rows[1][:5] == ["Time to detect", "all", "2026-10-01", "2026-11-27", "89"]
     assert {row[1] for row in rows[1:]} == {"all", "span", "phishing", "unauthorized_access", "malware"}
 
@@ -526,6 +527,14 @@ def test_on_paper_the_page_is_light_without_controls_and_says_where_it_comes_fro
             background = here.page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
             assert background == "rgb(255, 255, 255)"
             assert here.width_beyond() <= 0
+            for width in (600, 1047):  # a chart keeps the size of the screen, until the print scales it
+                here.page.set_viewport_size({"width": width, "height": 1000})
+                assert here.page.evaluate(_CHARTS_BEYOND) == []
+            here.page.set_viewport_size({"width": 794, "height": 1000})
+
+
+_CHARTS_BEYOND = """[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBoundingClientRect().width
+  - svg.parentElement.clientWidth).filter((beyond) => Math.abs(beyond) > 1)"""
 
 
 # --- hostile content

@@ -3,8 +3,9 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Api, Incident } from "./api";
 import { NEXT, STATUSES } from "./bounds";
-import { discard, type Draft, draftOf } from "./draft";
-import { now, typedMoment } from "./fields";
+import { discard, type Draft, draftOf, kept } from "./draft";
+import { fieldAt, now, typedMoment, typedOf } from "./fields";
+import { at } from "./merge";
 import { Collisions, Input, Progress, useDraft } from "./form";
 import { say, Text } from "./parts";
 
@@ -27,6 +28,12 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
       if (opener instanceof HTMLElement) opener.focus();
     };
   }, []);
+  /** Return what a first save would miss: the time of the step, or any value at all. */
+  const missing = (): string => {
+    const [first, ...more] = paths.map(([path]) => ({ path, held: at(draft.values, path), typed: draft.typed[path] ?? typedOf(path, at(draft.values, path)) }));
+    if (first && !String(first.typed).trim() && fieldAt(first.path).kind === "moment" && (!first.held || more.some(({ typed }) => typed))) return "needs a time";
+    return draft.dirty || draft.collisions.length > 0 ? "" : first?.typed ? "has not changed" : "needs a value";
+  };
   const end = () => {
     discard(`${one.id} ${name}`);
     close();
@@ -34,8 +41,9 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
   return (
     <form ref={box} class="card step" noValidate aria-label={title} onSubmit={async (event) => {
       event.preventDefault();
-      if (!draft.dirty && draft.collisions.length === 0) return box.current?.querySelector<HTMLElement>("input, select")?.focus(); // nothing to record
-      const saved = await draft.save(api);
+      const fault = missing();
+      if (fault) draft.refuse(paths[0]?.[0] ?? "", fault);
+      const saved = !fault && (await draft.save(api));
       if (!saved) return box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
       say("Saved");
       end();
@@ -45,7 +53,7 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
       {children}
       <Collisions draft={draft} />
       {paths.map(([path, label]) => <Input key={path} draft={draft} path={path} label={label} />)}
-      <Progress draft={draft} />
+      <Progress draft={draft} labels={Object.fromEntries(paths)} />
       <div class="actions">
         <button type="submit" class="primary" disabled={draft.saving || draft.open.length > 0}>{verb}</button>
         <button type="button" onClick={() => {
@@ -61,8 +69,8 @@ type Status = Incident["status"];
 const STAMPS: Partial<Record<Status, "contained_at" | "closed_at">> = { contained: "contained_at", closed: "closed_at" };
 
 /** The statuses that may follow, the likeliest one first. */
-export function Moves({ api, of: one, done }: { api: Api; of: Incident; done: () => void }) {
-  const [to, setTo] = useState<Status | null>(null);
+export function Moves({ api, of: one, done, closing }: { api: Api; of: Incident; done: () => void; closing: ComponentChildren }) {
+  const [to, setTo] = useState<Status | null>(() => STATUSES.find((status) => kept(`${one.id} move to ${status}`)) ?? null);
   const buttons = useRef<HTMLDivElement>(null);
   const before = useRef(one.status);
   useEffect(() => {
@@ -91,6 +99,7 @@ export function Moves({ api, of: one, done }: { api: Api; of: Incident; done: ()
           }}
           done={done} close={() => setTo(null)}>
           {one.status === "closed" && <p>The closing time and the time to resolve are cleared. The history keeps them.</p>}
+          {to === "closed" && closing}
           {to === "dismissed" && <p>A dismissed incident counts in no time to resolve, and leaves the board of deadlines.</p>}
           {to === "contained" && one.contained_at && <p>The time of the first containment stays.</p>}
         </Step>
@@ -128,8 +137,9 @@ export function Take({ api, of: one, done }: { api: Api; of: Incident; done: () 
 }
 
 /** Deletion, or the restoration of a deleted incident. Both ask for the incident's number. */
-export function Removal({ api, of: one, done }: { api: Api; of: Incident; done: () => void }) {
-  const [open, setOpen] = useState(false);
+export function Removal({ api, of: one, done, open, setOpen }: {
+  api: Api; of: Incident; done: () => void; open: boolean; setOpen: (open: boolean) => void;
+}) {
   const [typed, setTyped] = useState("");
   const [verb, what] = one.is_deleted ? ["Restore", "restore"] : ["Delete", "delete"];
   const name = `${one.id} ${what}`;

@@ -60,8 +60,8 @@ export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
           </label>
           <CopyLink />
           {page && <Save name="deadlines" rows={() => [
-            ["number", "status", "regime", "report", "state", "due", "projected", "missing"],
-            ...lines.map(({ entry, stage }) => [entry.incident_number, entry.status, stage.regime, stage.stage, stage.state, stage.due_at, stage.projected_at,
+            ["number", "status", "regime", "regime id", "report", "state", "due", "projected", "missing"],
+            ...lines.map(({ entry, stage }) => [entry.incident_number, entry.status, regimeName(stage.regime), stage.regime, stage.stage, stage.state, stage.due_at, stage.projected_at,
               stage.anchor_missing ?? stage.setting_missing]),
           ]} />}
         </div>

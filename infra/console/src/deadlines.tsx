@@ -4,6 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Step } from "./act";
 import type { Api, Incident, OpenStage, RegimeDeadlines, StageDeadline } from "./api";
 import { REGIMES } from "./bounds";
+import { kept } from "./draft";
+import { now as present, typedMoment } from "./fields";
 import { useLoad, useNow } from "./load";
 import { pathOf } from "./merge";
 import { Copyable, Pending, Stale, Text, Time } from "./parts";
@@ -24,7 +26,8 @@ export function urgency(of: Pick<OpenStage, "due_at" | "projected_at" | "anchor_
   const missing = of.anchor_missing ? `${words(of.anchor_missing)} not recorded` : of.setting_missing ? `${of.setting_missing === "zone" ? "time zone" : of.setting_missing} not set` : "";
   if (projected_at) {
     const minutes = minutesBetween(new Date(now).toISOString(), projected_at);
-    return [missing || `projected ${minutes < 0 ? `${duration(-minutes)} ago` : `in ${duration(minutes)}`}`, minutes <= 1440 ? "soon" : "later"];
+    const past = minutes < 0 && `would be overdue for ${duration(-minutes)}`;
+    return [[missing, past].filter(Boolean).join(", ") || `projected in ${duration(minutes)}`, minutes <= 1440 ? "soon" : "later"];
   }
   return [missing || { waiting_previous: "waits for the report before it", no_fixed_term: "no fixed term" }[state] || words(state), "later"];
 }
@@ -50,6 +53,14 @@ export function DeadlinesCard({ api, of: one, writes, done }: Writes) {
       )}
     </section>
   );
+}
+
+/** The overdue reports of an incident, for somebody who closes it. */
+export function Overdue({ api, of: one }: { api: Api; of: Incident }) {
+  const loaded = useLoad(`${one.id} deadlines`, api.session, (signal) => api.deadlines(one.id, signal));
+  const late = (loaded.value?.regimes ?? []).flatMap(({ regime, named, stages }) => stages.filter(({ state }) => state === "overdue")
+    .map(({ stage }) => `${named ?? regimeName(regime ?? "")}: ${words(stage)}`));
+  return late.length === 0 ? null : <p class="fault">Overdue: <Text of={late.join(", ")} />. {late.length === 1 ? "The report stays" : "The reports stay"} open after the closing.</p>;
 }
 
 /** A regime. Its conditional reports, and those without a date, are folded with the facts that only they need. */
@@ -88,7 +99,7 @@ function Regime({ regime, ...more }: Writes & { regime: RegimeDeadlines }) {
       )}
       {list(first)}
       {rest.length > 0 && (
-        <details class="stage">
+        <details class="stage" open={rest.some(({ stage }) => kept(`${more.of.id} ${name}: ${words(stage)}`)) || undefined}>
           <summary>{counted(rest.length, "further report")}, under a condition or without a date</summary>
           <ul>{factsOf(rest)}</ul>
           {list(rest)}
@@ -106,7 +117,7 @@ const anchorOf = (stage: StageDeadline | undefined): string | null =>
 function Fact({ label, shown, title, paths, api, of: one, writes, done }: Writes & {
   label: string; shown: ComponentChildren; title: string; paths: [string, string][];
 }) {
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState(() => kept(`${one.id} ${title}`) !== null);
   return (
     <li>
       <span class="muted">{label}:</span> {shown || "not recorded"}{" "}
@@ -118,9 +129,9 @@ function Fact({ label, shown, title, paths, api, of: one, writes, done }: Writes
 
 function Stage({ stage, id, named, api, of: one, writes, done }: Writes & { stage: StageDeadline; id: string; named: string }) {
   const now = useNow();
-  const [open, setOpen] = useState(false);
   const [how, kind] = urgency(stage, now);
   const title = `${named}: ${words(stage.stage)}`;
+  const [open, setOpen] = useState(() => kept(`${one.id} ${title}`) !== null);
   const path = (name: string): string => pathOf("regulatory_reports", id, "stages", stage.stage, name);
   return (
     <div class="stage">
@@ -130,6 +141,8 @@ function Stage({ stage, id, named, api, of: one, writes, done }: Writes & { stag
       {!stage.due_at && stage.alternative && <p class="muted">By another reading: <Time at={stage.alternative} /></p>}
       {stage.unconfirmed_at && <p class="muted">Unconfirmed: <Time at={stage.unconfirmed_at} /></p>}
       {stage.submitted_at && <p>Submitted <Time at={stage.submitted_at} />{stage.reference && <>, reference <Copyable text={stage.reference} label="reference" /></>}</p>}
+      {stage.submitted_at && stage.anchor_at && stage.submitted_at < stage.anchor_at && (
+        <p class="fault">The submission is before the time from which the term counts, <Time at={stage.anchor_at} />. Check both times.</p>)}
       <p class="small muted">To {words(stage.recipient)}. {stage.condition && <>Condition: {words(stage.condition)}. </>}<Text of={stage.citation} /></p>
       <details>
         <summary>Why</summary>
@@ -141,7 +154,8 @@ function Stage({ stage, id, named, api, of: one, writes, done }: Writes & { stag
       {writes && <button type="button" aria-expanded={open} class={stage.submitted_at ? "quiet" : ""} aria-label={`${stage.submitted_at ? "Correct" : "Record"} the submission of ${title}`}
         onClick={() => setOpen(true)}>{stage.submitted_at ? "Correct the submission" : "Record the submission"}</button>}
       {open && <Step api={api} of={one} name={title} title={`Submission of ${title}`} verb="Record"
-        paths={[[path("submitted_at"), "Submitted"], [path("reference"), "Reference of the recipient"]]} begin={() => {}} done={done} close={() => setOpen(false)} />}
+        paths={[[path("submitted_at"), "Submitted"], [path("reference"), "Reference of the recipient"]]}
+        begin={(draft) => !stage.submitted_at && draft.type(path("submitted_at"), typedMoment(present()), false)} done={done} close={() => setOpen(false)} />}
     </div>
   );
 }

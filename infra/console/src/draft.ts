@@ -1,7 +1,7 @@
 // What somebody typed and did not save yet. A draft lives in the memory of the page, outlives its view and the session,
 // and knows how to be saved. Nothing of it is stored in the browser, because it is data of the tenant.
 import { type Api, ApiError, type Attempt, type Change, type Incident, type Kind } from "./api";
-import { editsOf, type Typed } from "./fields";
+import { editsOf, inFuture, inWords, type Typed } from "./fields";
 import { type Collision, createOf, type Edits, made, merge, patchOf, pruned, type Values } from "./merge";
 
 /** Edits that were sent, and of which nobody knows whether they were saved. */
@@ -23,6 +23,8 @@ export class Draft {
   decided: Record<string, "mine" | "theirs"> = {};
   /** What is wrong, by path. The path "" has what belongs to no field. */
   wrong: Record<string, string> = {};
+  /** The texts of times in the future that the person confirmed, by path. */
+  sure: Record<string, Typed> = {};
   problem: ApiError | null = null;
   /** Why the draft waits to be sent again, and for how many seconds. Null if it does not wait. */
   waits: { kind: Kind; seconds: number } | null = null;
@@ -55,6 +57,21 @@ export class Draft {
     this.typed[path] = typed;
     this.touched ||= byPerson;
     delete this.wrong[path];
+    this.changed();
+  }
+
+  /** Confirm a time in the future, or take the confirmation back. */
+  confirm(path: string, sure: boolean): void {
+    const typed = this.typed[path];
+    if (sure && typed !== undefined) this.sure[path] = typed;
+    else delete this.sure[path];
+    delete this.wrong[path];
+    this.changed();
+  }
+
+  /** Say what is wrong with a field before anything is sent. */
+  refuse(path: string, fault: string): void {
+    this.wrong = { [path]: fault };
     this.changed();
   }
 
@@ -136,11 +153,11 @@ export class Draft {
     return this.base;
   }
 
-  /** Return the edits, or null if the text of a field means no value. */
+  /** Return the edits, or null if the text of a field means no value, or a time that a person must confirm. */
   #edits(): Edits | null {
     const { edits, wrong } = editsOf(this.typed, this.values);
-    this.wrong = wrong;
-    return Object.keys(wrong).length > 0 ? null : edits;
+    this.wrong = { ...wrong, ...inFuture(edits, this.typed, this.values, this.sure, Date.now()) };
+    return Object.keys(this.wrong).length > 0 ? null : edits;
   }
 
   /**
@@ -246,7 +263,8 @@ const isMine = (change: Change, edits: Edits, subject: string): boolean =>
 function faults({ problem }: ApiError): Record<string, string> {
   const found: Record<string, string> = {};
   const errors = Array.isArray(problem["errors"]) ? (problem["errors"] as { pointer: string; detail: string }[]) : [];
-  for (const { pointer, detail } of errors) {
+  for (const { pointer, detail: theirs } of errors) {
+    const detail = inWords(theirs);
     const path = pointer.slice(1);
     const place = path.startsWith("regulatory_reports/") ? path : (path.split("/")[0] ?? "");
     found[place] = found[place] ? `${found[place]}; ${detail}` : detail;

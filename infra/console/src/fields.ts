@@ -41,7 +41,7 @@ export const PARTS: { part: string; title: string; fields: Record<string, Field>
   } },
   { part: "reporting", title: "Reporting", fields: {
     reportable_to: { label: "Reportable to", kind: "list", words: Object.values(REGIMES), hint: "A regime such as GDPR has deadlines" },
-    reported_to_regulators_at: { label: "Regulators told", kind: "moment" },
+    reported_to_regulators_at: { label: "Regulators told", kind: "moment", hint: "The card Deadlines records each submission with its reference" },
     customer_notified_at: { label: "Customers told", kind: "moment" },
   } },
   { part: "impact", title: "Impact", fields: {
@@ -120,6 +120,26 @@ export function momentOf(text: string): string | null {
   return new Date(utc.getTime() - (zone.startsWith("-") ? -1 : 1) * minutes * 60_000).toISOString();
 }
 
+const FUTURE = "is a time in the future. Correct it, or confirm it";
+
+/**
+ * Return the edited times that are in the future, by path. A person must confirm them, because a wrong year is easy to type.
+ * ``sure`` has the confirmed texts.
+ */
+export function inFuture(edits: Edits, typed: Record<string, Typed>, base: Values, sure: Record<string, Typed>, present: number): Record<string, string> {
+  const found = Object.entries(edits).filter(([path, edit]) => fieldAt(path).kind === "moment" && "value" in edit
+    && Date.parse(String(edit.value)) > present && edit.value !== at(base, path) && sure[path] !== typed[path]);
+  return Object.fromEntries(found.map(([path]) => [path, FUTURE]));
+}
+
+/** Return whether a fault is a question that a person can answer with "It is right". */
+export const asks = (fault: string | undefined): boolean => fault === FUTURE;
+
+/** Return a fault or a problem of the service in the words of the forms: fields by their labels, times as people type them. */
+export const inWords = (text: string): string => text
+  .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z/g, typedMoment)
+  .replace(/[a-z]+(?:_[a-z]+)+/g, (name) => (Object.hasOwn(FIELDS, name) ? `“${fieldAt(name).label}”` : name));
+
 /** Return a value as people type it. */
 export function typedOf(path: string, value: unknown): string {
   if (value === null || value === undefined) return "";
@@ -142,7 +162,10 @@ export function valueOf(path: string, typed: string, held: unknown): unknown {
   if (kind === "moment") {
     const moment = momentOf(text);
     if (moment) return moment;
-    throw new Wrong("must be a time such as 2026-11-24 23:40, or 2026-11-24 22:40Z for UTC");
+    if (/^\d{4}-\d\d?-\d\d?$/.test(text)) throw new Wrong(`needs a time after the date, such as ${text} 09:30`);
+    const zone = /:\d\d\s*(?!utc$|[ap]m$)([a-z][a-z/_]+)$/i.exec(text);
+    if (zone) throw new Wrong(`must not name the zone ${zone[1]}. An offset such as +01:00 is possible, or a Z for UTC`);
+    throw new Wrong("must be a time such as 2026-11-24 23:40");
   }
   if (kind === "amount") {
     const digits = /^\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "") : text;

@@ -1,17 +1,17 @@
 // The parts of a form: an input for each kind of field, what is wrong with it, and how its saving goes.
 import type { ComponentChildren } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { Kind } from "./api";
 import type { Draft } from "./draft";
-import { clears, fieldAt, now, type Typed, typedMoment, typedOf } from "./fields";
+import { asks, clears, fieldAt, inWords, now, type Typed, typedMoment, typedOf } from "./fields";
 import { at } from "./merge";
 import { Prose, say, Text } from "./parts";
-import { moment, words, ZONE } from "./texts";
+import { moment, typedIn, words, ZONE } from "./texts";
 
 /** Render again whenever a draft changes. */
 export function useDraft(draft: Draft): void {
   const [, render] = useReducer((n: number, _: void) => n + 1, 0);
-  useEffect(() => draft.listen(() => render()), [draft]);
+  useLayoutEffect(() => draft.listen(() => render()), [draft]); // before the next key arrives
 }
 
 const idOf = (path: string): string => `field-${path.replaceAll("/", "-")}`;
@@ -24,7 +24,8 @@ export function Input({ draft, path, label }: { draft: Draft; path: string; labe
   const typed = draft.typed[path];
   const text = typeof typed === "string" ? typed : typedOf(path, at(draft.values, path));
   const wrong = draft.wrong[path];
-  const hint = field.kind === "moment" ? `In ${ZONE.replaceAll("_", " ")}. A Z at the end means UTC` : field.hint;
+  const hint = field.kind === "moment" ? `${typedIn(ZONE)}${field.hint ? `. ${field.hint}` : ""}` : field.hint;
+  const isSure = typed !== undefined && draft.sure[path] === typed;
   const about = { id, "aria-invalid": !!wrong, "aria-describedby": `${id}-about`, autocomplete: "off" } as const;
   const type = ({ currentTarget }: { currentTarget: { value: string } }) => draft.type(path, currentTarget.value);
   return (
@@ -52,6 +53,7 @@ export function Input({ draft, path, label }: { draft: Draft; path: string; labe
       )}
       {field.words && field.kind !== "choice" && <datalist id={`${id}-words`}>{field.words.map((word) => <option key={word} value={word} />)}</datalist>}
       <p class="small muted" id={`${id}-about`}>{wrong && <strong class="fault">{name} {wrong}. </strong>}{hint}</p>
+      {(isSure || asks(wrong)) && <label class="choice"><input type="checkbox" checked={isSure} onChange={() => draft.confirm(path, !isSure)} />This time is in the future, and it is right</label>}
     </div>
   );
 }
@@ -117,7 +119,7 @@ const TITLES: Partial<Record<Kind, string>> = {
 };
 
 /** How the saving goes: what the draft waits for, what failed, and what to correct. */
-export function Progress({ draft }: { draft: Draft }) {
+export function Progress({ draft, labels = {} }: { draft: Draft; labels?: Record<string, string> }) {
   const { problem, waits } = draft;
   const wrong = Object.entries(draft.wrong);
   return (
@@ -126,16 +128,16 @@ export function Progress({ draft }: { draft: Draft }) {
         {waits && <button type="button" class="quiet" onClick={() => draft.stop()}>Stop trying</button>}</p>}
       {problem && (
         <div class="fault">
-          <p><strong>{TITLES[problem.kind] ?? "Not saved"}.</strong> <Text of={problem.message} /></p>
+          <p><strong>{TITLES[problem.kind] ?? "Not saved"}.</strong> {wrong.length === 0 && <Text of={inWords(problem.message)} />}</p>
           {Array.isArray(problem.problem["allowed_transitions"]) && <p>It can become: {problem.problem["allowed_transitions"].join(", ")}.</p>}
           {problem.requestId && problem.kind === "broken" && <p class="small">Request id: <code>{problem.requestId}</code></p>}
         </div>
       )}
       {wrong.length > 0 && <ul class="fault">{wrong.map(([path, fault]) => (
-        <li key={path}>{path && <a href={location.hash} onClick={(event) => {
+        <li key={path}>{document.getElementById(idOf(path)) ? <>Correct <a href={location.hash} onClick={(event) => {
           event.preventDefault();
           document.getElementById(idOf(path))?.focus();
-        }}>{fieldAt(path).label}</a>} <Text of={fault} /></li>
+        }}>{labels[path] ?? fieldAt(path).label}</a></> : <>{path && fieldAt(path).label} <Text of={fault} /></>}</li>
       ))}</ul>}
     </div>
   );

@@ -1,11 +1,11 @@
 // One incident: its fields by purpose, and its history.
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Moves, Removal, Take } from "./act";
 import type { Api, Incident } from "./api";
 import { Card, ids } from "./card";
 import { STATUSES } from "./bounds";
-import { DeadlinesCard } from "./deadlines";
+import { DeadlinesCard, Overdue } from "./deadlines";
 import { kept } from "./draft";
 import { Findings } from "./findings";
 import { type Loaded, useLoad, useNow } from "./load";
@@ -63,6 +63,8 @@ function Details(
   };
   const edit = (part: string): string => (writes ? editAt(one.id, part) : "");
   const found = one.created_by.startsWith("system:");
+  const reports = one.reportable_to.length > 0 || !!one.regulatory_reports;
+  const [removes, setRemoves] = useState(false);
   const heading = useHeading(`${one.incident_number} ${visible(one.title)}`);
   useEffect(() => {
     heading.current?.focus();
@@ -73,12 +75,14 @@ function Details(
       <header class="title">
         <h1 ref={heading} tabIndex={-1}><Text of={one.title} /></h1>
         <Severity of={one.severity} />
+        <span class="muted">{one.owner_id === null ? "no owner" : <>owner <Text of={one.owner_id} /></>}</span>
         {writes && <span class="controls"><Take api={api} of={one} done={again} /> <a class="button" href={editAt(one.id)}>Edit</a></span>}
       </header>
       {draft && <p class="note">You have unsaved changes of this incident. <a href={editAt(one.id)}>Continue</a></p>}
-      {one.is_deleted && <p class="note">Deleted {one.deleted_at && <Time at={one.deleted_at} />} by <Text of={one.deleted_by ?? ""} />.</p>}
+      {one.is_deleted && <p class="note">Deleted {one.deleted_at && <Time at={one.deleted_at} />} by <Text of={one.deleted_by ?? ""} />.
+        {api.session.person.writes && <> <button type="button" onClick={() => setRemoves(true)}>Restore</button></>}</p>}
       <Life of={one} />
-      {writes && <Moves api={api} of={one} done={again} />}
+      {writes && <Moves api={api} of={one} done={again} closing={reports && <Overdue api={api} of={one} />} />}
       <Stale of={loaded} />
       <div class="columns">
         <div>
@@ -89,13 +93,13 @@ function Details(
           <FollowUp of={one} edit={edit("follow-up")} />
         </div>
         <div>
-          {(one.reportable_to.length > 0 || one.regulatory_reports) && <DeadlinesCard api={api} of={one} writes={writes} done={again} />}
+          {reports && <DeadlinesCard api={api} of={one} writes={writes} done={again} />}
           <Reporting of={one} edit={edit("reporting")} />
           {!found && <Card title="Findings" rows={[["Alerts", alerts]]} />}
           <People of={one} edit={edit("people")} />
           <Impact of={one} edit={edit("impact")} />
           <Identity of={one} />
-          {api.session.person.writes && <Removal key={String(one.is_deleted)} api={api} of={one} done={again} />}
+          {api.session.person.writes && <Removal key={String(one.is_deleted)} api={api} of={one} done={again} open={removes} setOpen={setRemoves} />}
         </div>
       </div>
     </>

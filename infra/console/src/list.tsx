@@ -297,11 +297,11 @@ function Rows({ api, page, items, number, query, loading }: {
       </table>
       <Paging page={page} shown={items.length} number={number} query={query}>
         <Save name="incidents" rows={() => [
-          ["number", "title", "severity", "status", "owner", "category", "began", "detected", "created", "closed", "next deadline", "regime"],
+          ["number", "title", "severity", "status", "owner", "category", "began", "detected", "created", "closed", "next deadline", "regime", "regime id"],
           ...items.map((one) => {
             const next = deadlines.get(one.id)?.stages[0];
             return [one.incident_number, one.title, one.severity, one.status, one.owner_id, one.category, one.occurred_at, one.detected_at,
-              one.created_at, one.closed_at, next && (next.due_at ?? urgency(next, now)[0]), next?.regime];
+              one.created_at, one.closed_at, next && (next.due_at ?? urgency(next, now)[0]), next && regimeName(next.regime), next?.regime];
           }),
         ]} />
       </Paging>

@@ -147,7 +147,7 @@ function fixed({ from, to }: Metrics, query: URLSearchParams): string {
 /** Return all figures of the page as rows. Times are in minutes. */
 function table(metrics: Metrics | null): Cell[][] {
   if (!metrics) return [];
-  const rows: Cell[][] = [["figure", "of", "from", "to", "incidents", "imported", "mean", "median", "p90", "p95"]];
+  const rows: Cell[][] = [["figure", "of", "from", "to", "incidents", "imported", "mean (min)", "median (min)", "p90 (min)", "p95 (min)"]];
   const add = (of: string, from: string, to: string, durations: Pick<Metrics, (typeof KINDS)[number]["name"]>) => KINDS.forEach(({ name, title }) => {
     const { n, imported, mean, p50, p90, p95 } = durations[name];
     rows.push([title, of, from, to, n, imported, mean, p50, p90, p95]);
@@ -173,9 +173,8 @@ const Figure = ({ kind, of, list }: { kind: KindOf; of: Durations; list: string 
     <p class="number">{of.mean === null ? "–" : duration(of.mean)}</p>
     <p class="small muted">{of.mean === null ? "no incident with both times in this window" : (
       <>
-        {list ? <a href={list} title="The list also has the incidents that are left out of the mean">mean of {counted(of.n, "incident")}</a>
-          : `mean of ${counted(of.n, "incident")}`}
-        {of.imported > 0 && `, ${of.imported} imported`}
+        mean of {counted(of.n, "incident")}{of.imported > 0 && `, ${of.imported} imported`}
+        {list && <> · <a href={list} title="The list also has the incidents that are left out of the mean">incidents of this window</a></>}
       </>
     )}</p>
     {of.mean !== null && (

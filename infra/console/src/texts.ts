@@ -2,6 +2,10 @@
 
 export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
+/** Return how a form reads a typed time. On a page in UTC, a Z at the end changes nothing. */
+export const typedIn = (zone: string): string =>
+  /^(Etc\/)?(UTC|GMT)$/.test(zone) ? "In UTC" : `In ${zone.replaceAll("_", " ")}. A Z at the end means UTC`;
+
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const DAY_OF_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const MOMENT = new Intl.DateTimeFormat("en-GB", {
