@@ -265,23 +265,23 @@ function Fields({ query, items, names, hint, close }: {
   );
 }
 
-/** Return the board's entries of incidents, by id. Only incidents that name a regime can be on the board. */
-function useDeadlines(api: Api, items: Incident[]): Map<string, BoardEntry> {
+/** Return the board's entries of incidents, by id, and whether they still load. Only incidents that name a regime can be on the board. */
+function useDeadlines(api: Api, items: Incident[]): [Map<string, BoardEntry>, boolean] {
   const ids = items.filter((one) => one.reportable_to.length > 0).map((one) => one.id);
   const loaded = useLoad(ids.join(), api.session, async (signal) => ids.length === 0 ? []
     : (await api.board(new URLSearchParams(ids.map((id) => ["incident_id", id])), signal)).items);
-  return new Map((loaded.value ?? []).map((entry) => [entry.incident_id, entry]));
+  return [new Map((loaded.value ?? []).map((entry) => [entry.incident_id, entry])), loaded.loading];
 }
 
 function Rows({ api, page, items, number, query, loading }: {
   api: Api; page: Page; items: Incident[]; number: number; query: URLSearchParams; loading: boolean;
 }) {
   const now = useNow();
-  const deadlines = useDeadlines(api, items);
+  const [deadlines, incomplete] = useDeadlines(api, items);
   if (items.length === 0) return <None page={page} query={query} />;
   return (
     <>
-      <table class="rows" role="table" aria-busy={loading}>
+      <table class="rows" role="table" aria-busy={loading || incomplete}>
         <caption class="hidden">Incidents. The keys j and k move between them, and Enter opens one.</caption>
         <thead role="rowgroup">
           <tr role="row">
@@ -296,14 +296,14 @@ function Rows({ api, page, items, number, query, loading }: {
         </tbody>
       </table>
       <Paging page={page} shown={items.length} number={number} query={query}>
-        <Save name="incidents" rows={() => [
+        {!incomplete && <Save name="incidents" rows={() => [
           ["number", "title", "severity", "status", "owner", "category", "began", "detected", "created", "closed", "next deadline", "regime", "regime id"],
           ...items.map((one) => {
             const next = deadlines.get(one.id)?.stages[0];
             return [one.incident_number, one.title, one.severity, one.status, one.owner_id, one.category, one.occurred_at, one.detected_at,
               one.created_at, one.closed_at, next && (next.due_at ?? urgency(next, now)[0]), next && regimeName(next.regime), next?.regime];
           }),
-        ]} />
+        ]} />}
       </Paging>
     </>
   );
