@@ -80,6 +80,16 @@ class SealedTenant:
         self.files.append(self.key.sign(manifest))
         self._position = manifests.position(manifest)
 
+    def take_head_away(self) -> bool:
+        """Remove the newest hash from an item of the next manifest. Return whether there is such an item."""
+        assert self._position is not None
+        start = timestamps.from_milliseconds(timestamps.to_milliseconds(self._position.to) - HOUR)
+        for incident, stored, changes in self._stored.values():
+            if incident["updated_at"] >= start and changes[-1].hash:
+                del stored.item["chain_head"]
+                return True
+        return False
+
     def _create(self) -> None:
         incident = cast("Incident", dict(model.unset_fields()))
         incident_id = f"inc_{len(self._stored):026d}"
@@ -157,6 +167,7 @@ def computed_anew(tenant_id: str, document: Document) -> None:
 
 # --- attacks on an incident. A damage gets the sealed changes, and the complete trail.
 
+LATER = "2999-01-01T00:00:00.000Z"
 Damage = Callable[[Random, Document, list[Document]], object]
 
 
@@ -220,6 +231,33 @@ def _without_hashes(random: Random, incident: Document, changes: list[Document])
     incident["title"] = "forged"
 
 
+def _appended(incident: Document, changes: list[Document], **more: str) -> None:
+    """Forge a first value, and append a change that pretends to begin a chain with the forged values."""
+    incident["title"] = "forged"
+    last = changes[-1]
+    changes.append({"version": 0, "at": LATER, "by": last["by"], "action": "updated", "changes": {}, **more})
+    _renumbered(incident, changes)
+    state = {name: verify_history.text(name, value) for name, value in incident.items()}
+    filled = {name: value for name, value in state.items() if value not in (None, [])}
+    changes[-1]["state_hash"] = verify_history.digest(filled)
+    if more:
+        ids = {"tenant_id": incident["tenant_id"], "incident_id": incident["id"], "previous_hash": last["hash"]}
+        changes[-1]["hash"] = verify_history.digest(changes[-1] | ids)
+
+
+def _pretended_conversion(random: Random, incident: Document, changes: list[Document]) -> None:
+    _appended(incident, changes, nonce="0" * 32)
+
+
+def _pretended_conversion_without_a_hash(random: Random, incident: Document, changes: list[Document]) -> None:
+    _appended(incident, changes)
+
+
+def _back_in_time(random: Random, incident: Document, changes: list[Document]) -> None:
+    changes.insert(0, changes[0] | {"at": LATER})
+    _renumbered(incident, changes)
+
+
 def _set(name: str, value: str) -> Damage:
     def damage(random: Random, incident: Document, changes: list[Document]) -> None:
         random.choice([change for change in changes if "hash" in change])[name] = value
@@ -241,6 +279,9 @@ DAMAGES: dict[str, Damage] = {
     "a cut tail": _cut,
     "a forged first value": _first_value,
     "a history without hashes": _without_hashes,
+    "a pretended conversion": _pretended_conversion,
+    "a pretended conversion without a hash": _pretended_conversion_without_a_hash,
+    "a time that goes back": _back_in_time,
 }
 
 
@@ -288,6 +329,11 @@ def attacked(random: Random, tenant: SealedTenant, other: SealedTenant) -> Itera
     forged = copy()
     forged.documents.pop(random.randrange(len(forged.documents)))
     yield "a removed incident", forged
+
+    forged = copy()
+    if forged.take_head_away():
+        forged.seal()
+        yield "a head that was taken away during a seal", forged
 
     forged = copy()
     added = deepcopy(forged.documents[0])

@@ -32,7 +32,7 @@ def test_each_attack_on_each_tenant_is_found() -> None:
                 tried.add(name)
                 assert forged.faults(), (number, name)
 
-    assert len(tried) == 24 + 13 + 10 + 13
+    assert len(tried) == 30 + 14 + 10 + 13
 
 
 def test_the_fault_names_the_incident_and_the_change(tenant: SealedTenant) -> None:

@@ -110,20 +110,22 @@ def check_manifest(tenant_id: str, keys: set[str], content: Any, manifest: bytes
 
 def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the faults of an incident and its changes, oldest first. Changes of older releases may have no hash."""
-    versions = [change["version"] for change in changes]
-    if incident["tenant_id"] != tenant_id or not versions or versions != [*range(1, incident["version"] + 1)]:
+    count = len(versions := [change["version"] for change in changes])
+    if (incident["tenant_id"], incident["version"], versions) != (tenant_id, count, [*range(1, count + 1)]):
         yield f"tenant {incident['tenant_id']}, version {incident['version']} and changes {versions} do not fit"
         return
-    previous, is_next, starts = None, False, dict[int, bool]()
+    if incident["schema_version"] != 1 or [change["at"] for change in changes] != sorted(c["at"] for c in changes):
+        yield "it has an unknown schema_version, or the times of its changes go back"
+    previous, is_next, starts = None, False, set[int]()
     for change in changes:
         own = {name: value for name, value in change.items() if name != "hash"}
         own |= {"tenant_id": tenant_id, "incident_id": incident["id"], "previous_hash": previous}
         own["changes"] = {name: {end: text(name, pair[end]) for end in pair} for name, pair in own["changes"].items()}
         if "state_hash" in change:
-            starts[change["version"]] = is_next
-        elif "hash" in change and not is_next:
-            yield f"change {change['version']} continues a chain, but the change before it has no hash"
-        if change.get("hash") != (digest(own) if "hash" in change or "nonce" in change else None):
+            starts.add(change["version"])
+        if "hash" in change and is_next == ("state_hash" in change):
+            yield f"change {change['version']} does not fit its chain, in which only the first change has a state_hash"
+        if change.get("hash") != (digest(own) if {"hash", "nonce", "state_hash"} & {*change} else None):
             yield f"change {change['version']} differs from its hash"
         is_next, previous = "hash" in change, change.get("hash", previous)
     if (incident["updated_at"], incident["updated_by"]) != (changes[-1]["at"], changes[-1]["by"]):
@@ -134,8 +136,6 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
             state |= {"version": change["version"], "updated_at": change["at"], "updated_by": change["by"]}
             if change["state_hash"] != digest({name: state[name] for name in state if state[name] not in (None, [])}):
                 yield f"its values do not lead back to the values after change {change['version']}"
-            if starts[change["version"]]:
-                return  # the incident was converted to a newer form here, and the trail does not have the conversion
         for name, pair in change["changes"].items():
             after, later = ([] if value is None else value for value in (text(name, pair["to"]), state.get(name)))
             if "hash" in change and canonical(after) != canonical(later):
@@ -146,11 +146,11 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
 def seal_faults(report: Report, incident: dict[str, Any], changes: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the contradictions between an incident and the manifests. The last manifest may lack its last hour."""
     for version, head in sorted(sealed := report.sealed.get(incident["id"], set()), key=str):
-        number, _, sealed_hash = (head or "").partition(":")
+        hashed = [f"{change['version']}:{change['hash']}" for change in changes[:version] if "hash" in change]
         if version > incident["version"]:
             yield f"it has version {incident['version']}, but a manifest has version {version}"
-        elif head and changes[int(number) - 1].get("hash") != sealed_hash:
-            yield f"its change {number} is not the change that a manifest has"
+        elif head != (hashed[-1] if hashed else None):
+            yield f"its change {head.partition(':')[0] if head else version} is not the change that a manifest has"
     if all(version != incident["version"] for version, _ in sealed):
         report.unsealed += 1
         if datetime.fromisoformat(incident["updated_at"]) <= datetime.fromisoformat(report.until) - timedelta(hours=1):
@@ -189,7 +189,7 @@ def main() -> None:
     given = parser.parse_args()
     with given.files[0].open("rb") as manifests, given.files[1].open("rb") as export:
         report = check(given.tenant, set(given.key), manifests, export)
-    faults = "".join(f"FAULT  {fault}\n" for fault in report.faults).encode("ascii", "backslashreplace").decode()
+    faults = "".join(f"FAULT  {fault.encode('unicode_escape').decode()}\n" for fault in report.faults)
     checked = f"{report.incidents} incidents, {report.manifests} manifests until {report.until}"
     rest = f"changed later: {report.unsealed}; without a hash: {report.unproved}; erasures: {report.erasures}"
     sys.stdout.write(f"{faults}{checked}; {rest}\n")
