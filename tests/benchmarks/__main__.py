@@ -15,7 +15,7 @@ import boto3
 import typer
 from rich.console import Console
 
-from tests.benchmarks import bench, calls, growth, instructions, metrics, packages, report, starts
+from tests.benchmarks import bench, calls, growth, instructions, metrics, packages, profiles, report, starts
 from tests.support import dynamodb_local, templates, units
 from tests.support.templates import CHECKOUT
 
@@ -52,6 +52,7 @@ def main(
     def measure(name: str, measured: Callable[[], Any]) -> None:
         with console.status(f"Measuring {name} ..."):
             figures[name] = measured()
+        report.keep(figures, out)  # if a later part fails, these figures are not lost
 
     if wanted & {"start", "warm", "package"}:
         folder = Path(tempfile.mkdtemp(prefix="incidents-benchmarks-"))
@@ -68,6 +69,7 @@ def main(
                         "canned": calls.measure(ready, rounds, canned=True),
                         "table": calls.measure(ready, rounds, canned=False),
                     })  # fmt: skip
+                    measure("profiles", lambda: profiles.measure(ready))
                 if counted and "start" in wanted:
                     measure("start instructions", lambda: instructions.of_starts(ready))
                 if counted and "warm" in wanted:
@@ -87,7 +89,7 @@ def main(
 
 
 def _units() -> dict[str, Any]:
-    os.environ["CURSOR_KEY"] = "the key of the benchmarks"
+    os.environ |= {"CURSOR_KEY": "the key of the benchmarks", "FEED_SETTLE_SECONDS": "0"}
     found = {}
     with dynamodb_local.running() as url:
         client = boto3.Session("local", "local", region_name="us-east-1").client("dynamodb", endpoint_url=url)

@@ -22,19 +22,24 @@ def write(figures: dict[str, Any], folder: Path, console: Console) -> None:
 
     If starts and calls were measured, also write picture.png.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1))
+    keep(figures, folder)
     found = [*rows(figures)]
     console.print(_table(found))
     for row in found:
         if not row.met:
             console.print(f"{row.what}: {row.why_not or 'NOT EXPLAINED'}", soft_wrap=True)
-    further = [*_instructions(figures), "", *_metrics(figures), "", *_growth(figures)]
+    further = [*_instructions(figures), "", *_profiles(figures), "", *_metrics(figures), "", *_growth(figures)]
     for line in further:
         console.print(line)
     (folder / "table.md").write_text("\n".join([*_markdown(found), "", *further, ""]))
     if "starts" in figures and "calls" in figures:
         _picture(figures, folder / "picture.png")
+
+
+def keep(figures: dict[str, Any], folder: Path) -> None:
+    """Write figures.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1))
 
 
 def _table(found: list[Goal]) -> Table:
@@ -74,6 +79,16 @@ def _instructions(figures: dict[str, Any]) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += ["", "| operation of this service alone | millions of instructions |", "|---|---|"]
     return lines + [f"| {name} | {count / 1e6:.1f} |" for name, count in own.items()]
+
+
+def _profiles(figures: dict[str, Any]) -> list[str]:
+    """Return a Markdown table of the shares of each layer in the CPU time of a warm call, in percent."""
+    scenes = figures.get("profiles", {})
+    lines: list[str] = []
+    for scene, shares in scenes.items():
+        lines = lines or ["| percent of the CPU time | " + " | ".join(shares) + " |", "|---" * (len(shares) + 1) + "|"]
+        lines.append(f"| {scene} | " + " | ".join(f"{100 * share:.0f}" for share in shares.values()) + " |")
+    return lines
 
 
 def _metrics(figures: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ line to standard input. The process answers each request with one line:
 ``{"start": MODULE, "event": EVENT}``   import the module and call it once: the cost of both together
 ``{"load": MODULE}``                    import the module for the calls that follow
 ``{"calls": N, "event": EVENT}``        call the module N times: the CPU seconds and wall-clock seconds of one call
+``{"profile": N, "event": EVENT}``      call the module N times: the share of each file in the CPU time
 """
 
 import json
@@ -69,6 +70,22 @@ def calls(handler, count, event):
     return spent | {"status": answer.get("statusCode", 200), "body": answer.get("body", "")}
 
 
+def profile(handler, count, event):
+    import cProfile
+    import pstats
+
+    profiler = cProfile.Profile(time.process_time)  # without the time of waiting for an answer
+    profiler.runcall(calls, handler, count, event)
+    seconds = {}
+    for (file, *_), (_, _, own, _, callers) in pstats.Stats(profiler).stats.items():
+        # The time of a function in C counts for the file that calls the function.
+        parts = [(caller[0], times[2]) for caller, times in callers.items()] if file == "~" else [(file, own)]
+        for name, spent in parts:
+            seconds[name] = seconds.get(name, 0) + spent
+    del seconds[__file__]  # this module makes the events
+    return {"shares": {file: spent / sum(seconds.values()) for file, spent in seconds.items()}}
+
+
 def main():
     import awslambdaric.bootstrap  # noqa: F401  # Lambda loads it before any function
 
@@ -81,6 +98,8 @@ def main():
             said = start(asked["start"], asked["event"])
         elif "load" in asked:
             handler = __import__(asked["load"]).handler
+        elif "profile" in asked:
+            said = profile(handler, asked["profile"], asked["event"])
         else:
             said = calls(handler, asked["calls"], asked["event"])
         print(json.dumps(said), file=out, flush=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import releases, units
+from tests.support.templates import CHECKOUT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +36,17 @@ def test_each_operation_costs_exactly_these_units(
     found = units.of_operations(dynamodb, table_name, kilobytes)
 
     assert found == {operation: costs[column] for operation, costs in COSTS.items()}
+
+
+def test_a_tenant_can_create_as_many_incidents_a_second_as_the_documentation_says(
+    dynamodb: "DynamoDBClient", table_name: str
+) -> None:
+    rows = [
+        f"| {kilobytes} KB | {units.creates_a_second(dynamodb, table_name, kilobytes * units.KB - 100)} |"
+        for kilobytes in (1, 2, 3, 8, 32, 96)
+    ]
+
+    assert "\n".join(rows) in (CHECKOUT / "docs" / "performance.md").read_text()
 
 
 def test_the_hashes_of_a_history_cost_at_most_two_write_units_on_average(

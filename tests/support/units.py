@@ -6,6 +6,7 @@ write.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -47,6 +48,8 @@ class Metered:
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
         self.units = Units(0, 0)
+        # The written units by partition: a partition key of the table, or the name of an index.
+        self.partitions = Counter[str]()
 
     def get_item(self, **parameters: Any) -> Any:
         return self._read(self._client.get_item, parameters)
@@ -78,8 +81,11 @@ class Metered:
     def _write(self, call: Callable[..., Any], parameters: dict[str, Any], *, times: int) -> Any:
         answer = call(**parameters | {"ReturnConsumedCapacity": "INDEXES"})
         used = answer["ConsumedCapacity"]
-        indexes = sum(index["CapacityUnits"] for index in used.get("GlobalSecondaryIndexes", {}).values())
-        written = times * used["Table"]["CapacityUnits"] + indexes
+        indexes = {name: index["CapacityUnits"] for name, index in used.get("GlobalSecondaryIndexes", {}).items()}
+        of_table = times * used["Table"]["CapacityUnits"]
+        written = of_table + sum(indexes.values())
+        key = parameters["Item"] if "Item" in parameters else parameters["Key"]
+        self.partitions.update(indexes | {key["pk"]["S"]: of_table})
         self.units = self.units._replace(written=self.units.written + written)
         return answer
 
@@ -206,6 +212,23 @@ def of_sizes(client: "DynamoDBClient", table: str, sizes: Iterable[int]) -> dict
         deleting.delete_incident(incident_id, None, person)
         found["delete"].append(metered.units.written)
     return found
+
+
+def creates_a_second(client: "DynamoDBClient", table: str, size_of_item: int) -> int:
+    """Return how many incidents of this size in bytes a tenant can create in a second.
+
+    A partition accepts 1 000 write units a second, and no incident's key lets DynamoDB divide the partitions of a
+    tenant, because the newest id is always the last. Source: "Partitions and data distribution" and "Adaptive
+    capacity" in the DynamoDB developer guide.
+    """
+    metered = Metered(client)
+    person = IncidentRepository(Identity("creates", "ada", None, frozenset()), cast("DynamoDBClient", metered), table)
+    texts = ("description", "root_cause", "lessons_learned")  # one text cannot have more than 32 KB
+    smallest = size(creating.create_incident(dict.fromkeys(("title", *texts), "x"), person).stored.item)
+    metered.partitions.clear()
+    text = "x" * ((size_of_item - smallest) // len(texts))
+    creating.create_incident({"title": "x"} | dict.fromkeys(texts, text), person)
+    return int(1_000 / max(metered.partitions.values()))
 
 
 def _body(incidents: IncidentRepository, wanted: int) -> dict[str, Any]:
