@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from incidents_cli.local import ministack_guard
-from incidents_cli.local.ministack_guard import LOAD, Calls, Guard, load_sign_in
+from incidents_cli.local.ministack_guard import LOAD, Guard, load_sign_in, refusing_odd_tokens
+from incidents_cli.local.waiting_calls import Calls
 from incidents_cli.local.sign_in import AUTHORIZE, OPEN, TOKEN, ticket
 
 from tests.support.waiting import until
@@ -313,6 +314,7 @@ def test_an_answer_does_not_wait_until_idle_workers_are_stopped() -> None:
     def reap() -> None:
         reaps.append(1)
         assert finish.wait(10)
+        raise OSError("the folder of a worker cannot be removed")  # does not end the later reaps
 
     calls = Calls(Functions(3), 3, reap, lambda: True)
     for _ in range(5):
@@ -325,6 +327,18 @@ def test_an_answer_does_not_wait_until_idle_workers_are_stopped() -> None:
         return len(reaps) > 1
 
     until(reaped_again, every=0.01)
+
+
+@pytest.mark.parametrize("error", [AttributeError(), OverflowError(), KeyError(), TypeError(), ValueError()])
+def test_a_token_that_the_emulator_cannot_read_is_refused(error: Exception) -> None:
+    async def authorize(*route: str) -> tuple[dict[str, str], list[str], None]:
+        if route == ("odd",):
+            raise error
+        return {"sub": "ada"}, [], None
+
+    checked = refusing_odd_tokens(authorize, lambda: (401, {}, b"Unauthorized"))
+    assert asyncio.run(checked("good")) == ({"sub": "ada"}, [], None)
+    assert asyncio.run(checked("odd")) == (None, None, (401, {}, b"Unauthorized"))
 
 
 def test_a_call_on_the_event_loop_does_not_wait() -> None:

@@ -7,7 +7,8 @@
 ``artifact``         adds byte code to the built functions, and removes their unused files
 ``routes``           creates the HTTP API's routes, because the emulator does not create them
 ``emulator``         starts and stops the process that emulates AWS
-``ministack_guard``  runs in the emulator's process: refuses requests without the stack's key, and lets calls wait
+``ministack_guard``  runs in the emulator's process: refuses requests without the stack's key
+``waiting_calls``    runs in the emulator's process: lets calls of functions wait above the limit
 ``sign_in``          runs in the emulator's process: lets a person sign in to the console
 ``issuer``           publishes the keys of the development token issuer, and signs its tokens
 ``log_events``       reads the functions' log events

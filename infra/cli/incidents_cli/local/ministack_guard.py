@@ -5,8 +5,8 @@ headers, and lets pages of every origin read its answers. The emulator runs func
 anybody who reaches the control plane could run code as the developer.
 
 The emulator's own interpreter runs this file as a script. So at its top, the file imports only the standard library.
-When it starts, it also imports the emulator and the sign-in. The variable AWS_ACCESS_KEY_ID holds the stack's key.
-GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+When it starts, it also imports the emulator, the sign-in and the waiting calls. The variable AWS_ACCESS_KEY_ID holds
+the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
 """
 
 import asyncio
@@ -14,10 +14,7 @@ import hmac
 import json
 import os
 import re
-import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Container, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -45,7 +42,6 @@ _IN_THE_QUERY = frozenset({"x-amz-credential", "awsaccesskeyid"})
 _NEEDS_THE_KEY = "The local stack answers only its own access key. `incidents status` prints the key."
 _FOREIGN_SITE = "The local stack answers other sites only at the routes of the API."
 _FOREIGN_HOST = "The local stack answers only to the hosts 127.0.0.1 and localhost, with its port."
-_WAIT_SECONDS = 120
 # Limits without a key. API Gateway limits a body to 10 MB, too. The emulator parses the form of a sign-in on its event
 # loop, which takes seconds for millions of bytes.
 _API_BYTES, _SIGN_IN_BYTES, _BODY_SECONDS = 10 * 2**20, 64 * 2**10, 30
@@ -64,7 +60,7 @@ class Guard:
     """
 
     def __init__(
-        self, application: Application, key: str, port: int, sessions: Container[str], calls: "Calls", sign_in: Any
+        self, application: Application, key: str, port: int, sessions: Container[str], calls: Any, sign_in: Any
     ) -> None:  # fmt: skip
         self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
         self._sign_in = sign_in
@@ -278,88 +274,39 @@ async def _answer(
     await send({"type": "http.response.body", "body": content})
 
 
-class Calls:
-    """The running calls of functions, and the calls that wait because the limit of running calls is reached.
-
-    Without this class, the emulator refuses a call above the limit, as AWS does: of 400 calls on a new stack, most get
-    a 429. With this class, a request to an API waits before the guard passes it to the emulator. So hundreds of waiting
-    requests do not slow down the emulator's answers to the running functions. Any other call, such as a queue's call,
-    waits in the emulator for up to 120 s. Requests for the documentation need no token. They wait in a queue of their
-    own, and pass one at a time. So they never delay the other requests.
-    """
-
-    def __init__(
-        self, functions: Any, limit: int, reap: Callable[[], object], is_crowded: Callable[[], bool] = lambda: False
-    ) -> None:
-        self._acquire, self._release = functions._acquire_execution_slot, functions._release_execution_slot
-        self._running, self._limit = functions.executions_in_flight, limit
-        self._reap, self._is_crowded = reap, is_crowded
-        self._freed, self._waiting = threading.Condition(), 0
-        self._crowded = threading.Event()
-        threading.Thread(target=self._reap_if_crowded, daemon=True).start()  # so that no answer waits for it
-        self._door, self._documentation, self._outside = asyncio.Semaphore(limit), asyncio.Semaphore(1), 0
-
-    def load(self) -> dict[str, int]:
-        waiting = self._waiting + self._outside
-        return {"running": self._running()[0], "waiting": waiting, "limit": self._limit}
-
-    @asynccontextmanager
-    async def admitted(self, *, documentation: bool = False) -> AsyncIterator[None]:
-        """Wait until the number of API requests in the emulator is below the limit.
-
-        Count the request until the context ends. Requests for the documentation have a separate limit of one.
-        """
-        door = self._documentation if documentation else self._door
-        self._outside += 1
-        try:
-            await door.acquire()
-        finally:
-            self._outside -= 1
-        try:
-            yield
-        finally:
-            door.release()
-
-    def acquire(self, function: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
-        slot, reason = self._acquire(function, config)
-        if reason != "account" or asyncio._get_running_loop() is not None:  # a wait here would stop the event loop
-            return slot, reason
-        deadline = time.monotonic() + _WAIT_SECONDS
-        with self._freed:
-            self._waiting += 1
-            try:
-                while reason == "account" and (left := deadline - time.monotonic()) > 0:
-                    self._freed.wait(min(left, 1))
-                    slot, reason = self._acquire(function, config)
-            finally:
-                self._waiting -= 1
-        return slot, reason
-
-    def release(self, slot: str | None) -> None:
-        self._release(slot)
-        with self._freed:
-            self._freed.notify()
-        if self._is_crowded():
-            self._crowded.set()
-
-    def _reap_if_crowded(self) -> None:
-        while self._crowded.wait():
-            self._crowded.clear()
-            self._reap()
-
-
 def load_sign_in(origin: str, key: str, folder: Path) -> Any:
-    """Return the sign-in of a stack in a folder. The import is by file, because this script belongs to no package."""
-    spec = spec_from_file_location("sign_in", Path(__file__).with_name("sign_in.py"))
-    assert spec is not None  # noqa: S101
-    assert spec.loader is not None  # noqa: S101
-    module: Any = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """Return the sign-in of a stack in a folder."""
+    module = _neighbour("sign_in")
 
     def record() -> Any:
         return json.loads((folder / "stack.json").read_text())
 
     return module.SignIn(origin, key, record, module.load_signer(folder / "issuer-key.pem"))
+
+
+def refusing_odd_tokens(authorize: Callable[..., Awaitable[Any]], unauthorized: Callable[[], Any]) -> Any:
+    """Return an authorizer that refuses a token, as AWS does, if the emulator's authorizer cannot read the token.
+
+    The emulator answers 500 instead, for example if the header is not an object, or if ``exp`` is not a number.
+    """
+
+    async def authorize_or_refuse(*arguments: Any) -> Any:
+        try:
+            return await authorize(*arguments)
+        except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError):
+            return None, None, unauthorized()
+
+    return authorize_or_refuse
+
+
+def _neighbour(name: str) -> Any:
+    """Import a module of this folder by its file, because this script belongs to no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None  # noqa: S101
+    assert spec.loader is not None  # noqa: S101
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def main() -> None:
@@ -372,6 +319,7 @@ def main() -> None:
     functions: Any = import_module("ministack.services.lambda_svc")
     runtime: Any = import_module("ministack.core.lambda_runtime")
     sessions: Any = import_module("ministack.services.sts")
+    gateway: Any = import_module("ministack.services.apigateway")
     key, port = os.environ["AWS_ACCESS_KEY_ID"], int(os.environ["GATEWAY_PORT"])
     limit = int(os.environ["LAMBDA_ACCOUNT_CONCURRENCY"])
 
@@ -380,8 +328,10 @@ def main() -> None:
         workers = [len(of_function) for of_function in list(runtime._workers.values())]
         return sum(workers) > len(workers) + 2 * limit
 
-    calls = Calls(functions, limit, lambda: runtime.reap_idle_workers(0), is_crowded)
+    calls = _neighbour("waiting_calls").Calls(functions, limit, lambda: runtime.reap_idle_workers(0), is_crowded)
     functions._acquire_execution_slot, functions._release_execution_slot = calls.acquire, calls.release
+
+    gateway._validate_jwt_authorizer = refusing_odd_tokens(gateway._validate_jwt_authorizer, gateway._jwt_unauthorized)
 
     credentials = runtime.execution_credentials
 

@@ -11,15 +11,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from grc_client import Client, GrcError
+from grc_client import Client
 from incidents.domain import model, timestamps
 from incidents.domain.errors import InvalidIncident, Violation
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -35,7 +34,6 @@ from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
 _PREVIEWED = 2  # rows
-_LISTED = 4  # a read of four incidents of a list costs DynamoDB as much as a read of one incident by its id
 
 
 @dataclass
@@ -207,7 +205,6 @@ class _Sending:
             threads = ThreadPoolExecutor(concurrency)
             stack.callback(self._note_what_is_under_way)
             stack.callback(threads.shutdown, wait=True, cancel_futures=True)
-            self._list_made()
             try:
                 for row, checked in self._in_order():
                     self._take(row, checked, threads)
@@ -223,21 +220,6 @@ class _Sending:
         if not self._counts.failed:
             self._progress.finish()
         return self._counts
-
-    def _list_made(self) -> None:
-        """Note which incidents of the recorded rows exist: a page of a list has a hundred of them.
-
-        The list is newest first, and ends at the oldest of these incidents, or where it would cost more than reading
-        each of them. The other incidents are then read by their ids.
-        """
-        count, lowest = self._progress.size()
-        if not count:
-            return
-        with suppress(GrcError):  # if the API cannot be used, the first row says why
-            for incident in islice(self._incidents.list(limit=100, include_deleted=True), _LISTED * count):
-                if incident.id < lowest:
-                    return
-                self._progress.note_listed(incident.id)
 
     def _in_order(self) -> Iterator[tuple[Row, CheckedRow | Outcome | SameNumber]]:
         """Yield the rows in the order of sending: first the row with each year's highest number, then all others.
@@ -260,9 +242,6 @@ class _Sending:
             self._count(row, checked)
         else:
             made = self._progress.made(checked.key)
-            if made and self._progress.was_listed(made):
-                self._count(row, Outcome("already_there", made))
-                return
             self._calls[threads.submit(send, self._incidents, checked, made, self._began)] = checked
 
     def _note(self, done: set[Future[Outcome]]) -> None:

@@ -31,7 +31,6 @@ _CACHE_KIB = 64 * 1024
 _TITLE = b'{"record": "incidents import"}\n'
 _TABLES = (
     "CREATE TABLE done (key TEXT PRIMARY KEY, incident_id TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE listed (incident_id TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE numbers (number BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, line INTEGER NOT NULL, other INTEGER) "
     "WITHOUT ROWID",  # for each number: its first row, and the line of the first different row
@@ -139,18 +138,6 @@ class Progress:
         """Return the id of the incident that an earlier import created from a row, or None."""
         kept = self._execute("SELECT incident_id FROM done WHERE key = ?", (key,)).fetchone()
         return None if kept is None else str(kept[0])
-
-    def size(self) -> tuple[int, str]:
-        """Return how many rows are done, and the lowest id of their incidents. The lowest id is empty without rows."""
-        count, lowest = self._execute("SELECT count(*), min(incident_id) FROM done").fetchone()
-        return count, lowest or ""
-
-    def note_listed(self, incident_id: str) -> None:
-        """Note that the API has listed an incident, so it exists."""
-        self._execute("INSERT OR IGNORE INTO listed VALUES (?)", (incident_id,))
-
-    def was_listed(self, incident_id: str) -> bool:
-        return self._execute("SELECT 1 FROM listed WHERE incident_id = ?", (incident_id,)).fetchone() is not None
 
     def record(self, key: str, incident_id: str) -> None:
         if self.made(key) == incident_id:
