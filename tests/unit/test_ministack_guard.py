@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from incidents_cli.local import ministack_guard
 from incidents_cli.local.ministack_guard import LOAD, Guard, load_sign_in, refusing_odd_tokens
-from incidents_cli.local.waiting_calls import Calls
 from incidents_cli.local.sign_in import AUTHORIZE, OPEN, TOKEN, ticket
+from incidents_cli.local.waiting_calls import Calls
 
 from tests.support.waiting import until
 

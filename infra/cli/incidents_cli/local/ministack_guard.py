@@ -6,7 +6,8 @@ anybody who reaches the control plane could run code as the developer.
 
 The emulator's own interpreter runs this file as a script. So at its top, the file imports only the standard library.
 When it starts, it also imports the emulator, the sign-in and the waiting calls. The variable AWS_ACCESS_KEY_ID holds
-the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at
+the same time.
 """
 
 import asyncio
