@@ -389,7 +389,7 @@ class CutOff(Exception):
 
 @pytest.mark.parametrize("after", range(1, 8))
 def test_verify_continues_after_any_interruption_and_reports_each_violation_once(
-    after: int, table: Table, tmp_path: Path
+    after: int, table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for title, damage in (("nothing known", "active_pk"), ("another title", "active_pk")):
         table.put(table.titled(title), damage)
@@ -409,8 +409,10 @@ def test_verify_continues_after_any_interruption_and_reports_each_violation_once
         verified(table, tmp_path, tell)
     with (tmp_path / "report.jsonl").open("a") as report:
         report.write('{"rule": "half a li')
+    assert capsys.readouterr().err == ""
     outcome, _ = verified(table, tmp_path)
 
+    assert "What it has read before is not read again" in capsys.readouterr().err
     assert outcome == whole[0]
     assert (tmp_path / "report.jsonl").read_text() == (tmp_path / "whole" / "report.jsonl").read_text()
 

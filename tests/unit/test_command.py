@@ -85,6 +85,20 @@ def test_only_a_fault_of_the_emulator_is_answered_with_a_fresh_table(
     assert ("--fresh" in told) is is_emulator_s
 
 
+def test_an_option_that_is_not_utf_8_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        "a seed \udcff".encode()
+
+    monkeypatch.setattr(main, "cli", fail)
+    with pytest.raises(SystemExit) as ended:
+        main.app()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert "A text is not valid UTF-8.\n  a seed \\udcff" in told
+
+
 def test_a_closed_stdout_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
     with pytest.raises(StepFailed, match="stdout is closed"):

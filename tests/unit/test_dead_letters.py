@@ -83,4 +83,4 @@ def test_a_letter_names_the_account_of_its_finding_and_not_of_the_administrator_
 
     unreadable = event | {"detail": {}}
     (letter,) = read(Queue([json.dumps(unreadable)], said))
-    assert letter.account == "999999999999"
+    assert letter.account == "999999999999 (the event's)"

@@ -146,14 +146,15 @@ def emulating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             file = folder.state / f"{name}.json"
             file.write_text("old")
             os.utime(file, (1_000_000_000, 1_000_000_000))
+        stack = Stack(free_port(), ready=True)
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(folder.state), *emulator._STATE], stdout=subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=True, env=os.environ | {"AWS_ACCESS_KEY_ID": stack.access_key},
         )  # fmt: skip
         processes.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        stack = Stack(free_port(), pid=process.pid, ready=True)
+        stack = replace(stack, pid=process.pid)
         stack.save(folder)
         return stack, folder
 
@@ -203,6 +204,20 @@ def test_a_stop_that_loses_data_says_so_and_the_next_start_says_it_again(
     assert stopped is not None
     until(lambda: not emulator.is_alive(stopped), 10, every=0.05)
     assert stopped.pid == stack.pid, "the next start reports the loss, as after a crash"
+
+
+def test_another_process_with_the_id_of_a_crashed_emulator_is_left_alone(
+    emulating: Callable[[str], tuple[Stack, StackFolder]],
+) -> None:
+    running, folder = emulating(emulator_that(count=0))
+    crashed = Stack(running.port, pid=running.pid, ready=True)  # has another key
+    crashed.save(folder)
+
+    with pytest.raises(StepFailed, match="is not running"):
+        emulator.running_stack(folder)
+    up_down.down(folder)
+
+    assert emulator.is_alive(running)
 
 
 def test_a_first_stop_that_was_cut_off_leaves_an_empty_stack(

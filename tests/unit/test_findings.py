@@ -193,6 +193,29 @@ def test_a_blank_text_of_an_alert_counts_as_absent(blank: str) -> None:
     assert one.description is None or one.description.strip() in (blank, detail["url"], f"{blank}\n\n{detail['url']}")
 
 
+TITLED = {
+    "guardduty": "detail__title", "inspector": "detail__title", "macie_policy": "detail__title",
+    "security_hub_asff_guardduty": "detail__findings__0__Title",
+    "security_hub_ocsf_guardduty": "detail__findings__0__finding_info__title",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "path"), TITLED.items())
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u200b"])
+def test_a_finding_with_a_blank_title_is_untitled(name: str, path: str, blank: str) -> None:
+    one = findings.read(event(name, **{path: blank}))[0]
+
+    assert isinstance(one, Finding)
+    assert one.title == "(untitled)"
+
+
+@pytest.mark.parametrize(("name", "path"), TITLED.items())
+@pytest.mark.parametrize("title", [None, 7, ["x"], GONE])
+def test_a_finding_without_a_title_is_malformed(name: str, path: str, title: Any) -> None:
+    with pytest.raises(MalformedEvent, match="itle must be a text"):
+        findings.read(event(name, **{path: title}))
+
+
 @pytest.mark.parametrize("whole", [None, 1, "text", [], {}, {"source": 1}, {"source": "aws.guardduty"}])
 def test_a_value_that_is_not_an_event_is_malformed(whole: Any) -> None:
     with pytest.raises(MalformedEvent):

@@ -31,7 +31,7 @@ def read(event: Node) -> list[Report]:
         return [Skipped("archived", SOURCE)]
     if _is_sample(service.at("additionalInfo")) or is_sample_title(detail.at("title").text() or ""):
         return [Skipped("sample", SOURCE)]
-    title = detail.at("title").needed_text()
+    title = detail.at("title").title()
     finding_type = detail.at("type").text()
     account_id = detail.at("accountId").needed_account_id()
     arn = detail.at("arn").text()

@@ -20,7 +20,7 @@ _OF_STATUS: dict[str | None, SkipReason] = {"CLOSED": "closed", "SUPPRESSED": "s
 def read(event: Node) -> list[Report]:
     """Return the event's one finding, or the reason to skip the event. Raises MalformedEvent."""
     detail = event.at("detail").needed_object()
-    title = detail.at("title").needed_text()
+    title = detail.at("title").title()
     if reason := _OF_STATUS.get(detail.at("status").text()):
         return [Skipped(reason, SOURCE)]
     arn = detail.at("findingArn").needed_text()

@@ -26,7 +26,7 @@ def read(event: Node) -> list[Report]:
         return [Skipped("archived", SOURCE)]
     if detail.at("sample").is_true():
         return [Skipped("sample", SOURCE)]
-    title, finding_id = detail.at("title").needed_text(), detail.at("id").needed_text()
+    title, finding_id = detail.at("title").title(), detail.at("id").needed_text()
     finding_type = detail.at("type").text()
     account_id = detail.at("accountId").needed_account_id()
     bucket = detail.at("resourcesAffected.s3Bucket.arn").text()

@@ -77,6 +77,10 @@ class Node(NamedTuple):
             raise MalformedEvent(f"{self.path} must be a text that is not empty")
         return text
 
+    def title(self) -> str:
+        """Return the text of a title, or an empty text if the title is blank. Raises MalformedEvent without a title."""
+        return (self.text() or "") if isinstance(self.value, str) else self.needed_text()
+
     def exact_text(self) -> str:
         """Return a text that decides about access rights.
 

@@ -45,7 +45,7 @@ def _read(event: Node, item: Node, sent_by_hand: bool) -> Finding | Skipped:
 def _finding(
     event: Node, item: Node, product_arn: str, product: security_hub.Product, *, sent_by_hand: bool
 ) -> Finding:
-    title = item.at("Title").needed_text()
+    title = item.at("Title").title()
     report = _report(item, product_arn, product, title)
     its_kind = security_hub.kind(report)
     if product == security_hub.Product(health.SOURCE, is_aws=True):

@@ -47,7 +47,7 @@ def _read(event: Node, item: Node) -> Finding | Skipped:
 
 def _finding(event: Node, item: Node, product_arn: str, product: security_hub.Product) -> Finding:
     info = item.at("finding_info").needed_object()
-    title = info.at("title").needed_text()
+    title = info.at("title").title()
     report = _report(item, info, product_arn, product, title)
     its_kind = security_hub.kind(report)
     if product == security_hub.Product(health.SOURCE, is_aws=True):

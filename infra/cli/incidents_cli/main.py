@@ -81,6 +81,10 @@ def app() -> None:
     except Busy:
         show_failure(StepFailed("The table is busy or unreachable.", "", "Run the command again in a minute."))
         sys.exit(1)
+    except UnicodeEncodeError as error:
+        shown = f"  {error.object[max(0, error.start - 20) : error.end + 20]}"
+        show_failure(StepFailed("A text is not valid UTF-8.", shown, "Write the text of the option in UTF-8."))
+        sys.exit(1)
     except OSError as error:
         show_failure(StepFailed("A file or folder cannot be read or written.", f"  {error}", _advice_for(error)))
         sys.exit(1)

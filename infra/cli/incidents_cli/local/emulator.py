@@ -121,7 +121,10 @@ def _forget_stream_positions(folder: StackFolder) -> None:
 
 
 def is_alive(stack: Stack) -> bool:
-    """Return whether the stack's process exists and is still the emulator."""
+    """Return whether the stack's process exists and is still this stack's emulator.
+
+    After a crash, another process may have the id. Only this stack's emulator has the stack's key in its environment.
+    """
     if stack.pid is None:
         return False
     with suppress(ChildProcessError):
@@ -129,8 +132,11 @@ def is_alive(stack: Stack) -> bool:
             return False
     try:
         os.kill(stack.pid, 0)
-        started_as = Path("/proc", str(stack.pid), "cmdline")
-        return b"ministack" in started_as.read_bytes() if Path("/proc/self").exists() else True
+        if not Path("/proc/self").exists():
+            return True
+        process, key = Path("/proc", str(stack.pid)), f"AWS_ACCESS_KEY_ID={stack.access_key}".encode()
+        is_ours = not stack.access_key or key in (process / "environ").read_bytes().split(b"\0")
+        return is_ours and b"ministack" in (process / "cmdline").read_bytes()
     except (ProcessLookupError, FileNotFoundError, PermissionError):
         return False
 

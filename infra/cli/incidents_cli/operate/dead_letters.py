@@ -27,8 +27,8 @@ class DeadLetter(NamedTuple):
     """A message that could not be processed. ``body`` is the message's event as text.
 
     ``account`` is the finding's account, which decides the tenant and may differ from the event's account. If the
-    findings of an event have several accounts, ``account`` lists them with commas. ``account`` and ``source`` are ``-``
-    if they are unknown.
+    findings of an event have several accounts, ``account`` lists them with commas. If no finding can be read,
+    ``account`` is that of the event, and says so. ``account`` and ``source`` are ``-`` if they are unknown.
     """
 
     message_id: str
@@ -125,12 +125,13 @@ def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
 def _letter(message: dict[str, Any]) -> DeadLetter:
     said = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
     event = _event(message["Body"])
+    sender = said.get("account") or str(event.get("account", "-"))
     return DeadLetter(
         message["MessageId"],
         message["ReceiptHandle"],
         int(message["Attributes"]["SentTimestamp"]) / 1000,
         _short(said.get("reason") or "failed at every receive"),
-        _short(_accounts(event) or said.get("account") or str(event.get("account", "-"))),
+        _short(_accounts(event) or (sender if sender == "-" else f"{sender} (the event's)")),
         _short(said.get("source") or str(event.get("source", "-"))),
         message["Body"],
     )

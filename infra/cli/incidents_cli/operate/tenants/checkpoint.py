@@ -8,10 +8,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from ...console import StepFailed, open_own, open_private, writing
+from ...console import StepFailed, open_own, open_private, stderr, writing
 from ...local.local_stack import write
 
 
@@ -23,16 +24,18 @@ class Checkpoint:
 
     def __init__(self, path: Path, **about: str) -> None:
         self.path = path
+        self.continued: str | None = None  # the time of the loaded state, if a run continues
         self._about = about
 
     def load(self, begin: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the last saved state, or ``begin`` without a file.
+        """Return the last saved state, or ``begin`` without a file. Tell the user that the run continues.
 
         A value that is None in ``begin`` is a text later. Raises StepFailed for a broken file or another run's.
         """
         try:
             with open_own(self.path) as file:
                 kept = json.loads(file.read())
+                saved = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
             about, state = dict[str, Any](kept["about"]), {**begin, **kept["state"]}
             for name, value in begin.items():
                 if not isinstance(state[name], str | None if value is None else type(value)):
@@ -54,6 +57,11 @@ class Checkpoint:
             )
             advice = f"Run the command with the values of the checkpoint, or remove {self.path} to begin again."
             raise StepFailed(f"{self.path} is the checkpoint of another command.", detail, advice)
+        self.continued = f"{saved:%Y-%m-%d %H:%M:%S} UTC"
+        stderr.print(
+            f"Continuing the run of {self.continued}. What it has read before is not read again. To read everything "
+            f"again, remove {self.path} first."
+        )
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:

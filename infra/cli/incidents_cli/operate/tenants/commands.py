@@ -53,7 +53,10 @@ def verify(
     if report is not None and report.absolute() == file.absolute():
         raise StepFailed("The report and the checkpoint are the same file.", f"  {file}", "Name another --checkpoint.")
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
-    left = f"The checkpoint {file} is left. Run the same command again to continue."
+
+    def left() -> str:
+        return f"The checkpoint {file} is left. Run the same command again to continue." if file.exists() else ""
+
     with interrupted(left), _show_progress(f"Verifying {tenant_id}") as show:
         outcome = walk.verify(reader, state, report, lambda violation: say(clean(violation)), show)
     state.remove()
@@ -68,6 +71,8 @@ def verify(
             "Follow docs/runbooks/restore.md. Its table has the remedy for each rule.",
         )  # fmt: skip
     succeeded(f"The tenant {tenant_id} has no violations.")
+    if state.continued:
+        stderr.print(f"This run continued the run of {state.continued}, and did not read its part of the items again.")
 
 
 @tenant.command()
@@ -85,7 +90,7 @@ def export(
     from . import export as walk  # takes 50 ms, so `--help` does not import it
 
     reader = tenant_reader(tenant_id, table, stack, region)
-    left = f"{file}.part and {file}.checkpoint are left. Run the same command again to continue."
+    left = f"If {file}.part and {file}.checkpoint are left, run the same command again to continue."
     with interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
         done = walk.export(reader, file, lambda count, part: show("incidents", count, part))
     succeeded(f"{done.incidents:,} incidents with {done.changes:,} changes and {done.events:,} events of findings")
