@@ -11,6 +11,7 @@ from .convert import DATES, as_number, as_text
 from .facts import Column, File
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded, quoted, shown
 
+_VALUES = 12  # a column of statuses or severities seldom has more values
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
 _WEAKEST = {"severity": "urgency", "status": "current milestone"}
@@ -28,10 +29,11 @@ def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
     have = set(fields.values())
     others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
     meant = {name: target for name in others if (target := words.meaning(name))}
-    certain = {target for name, target in meant.items() if not words.doubt(name)}
+    certain = {(target, words.rank(name)) for name, target in meant.items() if not words.doubt(name)}
     meant = {
         name: target for name, target in meant.items()
-        if not (words.doubt(name) and target in CHOICES and target in certain)
+        if not (words.doubt(name) and target in CHOICES
+                and any(other == target and rank <= words.rank(name) for other, rank in certain))
     }  # fmt: skip
     place = {target: n for n, target in reversed(list(enumerate(meant.values())))}
     ordered = sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]), words.doubt(pair[0])))
@@ -57,13 +59,18 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     for name, target in list(mapped.items()):
         column = by_name[name]
         if target in DATES and column.filled and not column.dates:
-            reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
-        elif target in DATES and 2 * column.dates < column.filled and words.must_prove_dates(name):
+            unread = next(iter(column.not_dates.texts), None)
+            reasons[name] = f"has no dates that can be read, such as {quoted(unread)}" if unread else ""
+            if column.day_number:
+                reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})"
+        elif target in DATES and 2 * column.dates < column.filled - column.nothings and words.must_prove_dates(name):
             reasons[name] = ""  # an empty reason: the column is listed among the columns without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
         elif target in model.LISTS and _is_prose(column, target):
             reasons[name] = "has sentences, and no list of ids or names"
+        elif target in _WEAKEST and _are_other_values(column, target):
+            reasons[name] = f"has no values of a {target}"
         elif target == "realized_risk_ids" and _are_values(column, "severity"):
             reasons[name] = "has levels, and no ids of risks"
         elif target == "category" and _are_verdicts(column):
@@ -79,6 +86,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         weak = [name for name in all_names if words.rank(name) >= words.rank(weakest)]
         for name in weak if len(weak) < len(all_names) else ():
             del mapped[name]
+    drop_unneeded(mapped, by_name, reasons)
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -124,6 +132,35 @@ def faults_of_numbers(column: Column, by_name: Table[str, Column]) -> str:
     return listed and f"{listed} cells"
 
 
+def drop_unneeded(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Of several columns of a status or a severity, remove those with unknown values that no row needs.
+
+    A column without any known value, such as the numbers of statuses, is needed only where the other columns are empty.
+    """
+    most = max(column.filled for column in by_name.values())
+    for field in _WEAKEST:
+        names = [name for name, target in mapped.items() if target == field]
+        ordered = sorted(names, key=lambda name: not _known(by_name[name], field))
+        mapped |= {name: mapped.pop(name) for name in ordered if ordered != names}
+        full = next((name for name in names if _known(by_name[name], field) == most), None)
+        for name in names:
+            if full not in (None, name) and _known(by_name[name], field) < by_name[name].filled:
+                reasons[name] = f"is not needed, because each row has its {quoted(str(full))}"
+                del mapped[name]
+
+
+def _known(column: Column, field: str) -> int:
+    """Return the number of cells whose value of a status or a severity is known."""
+    return sum(count for text, count in column.values.items() if words.value(field, text))
+
+
+def _are_other_values(column: Column, field: str) -> bool:
+    """Return whether no cell can be a value of the field: a column ``State`` may have places, or scores."""
+    is_doubtful = len(column.values) > _VALUES or words.may_be_place(column.name)
+    may_be = any(text.isdigit() and len(column.values) <= _VALUES for text in column.values)
+    return is_doubtful and column.filled > 0 and not may_be and not _known(column, field)
+
+
 def _are_verdicts(column: Column) -> bool:
     """Return whether all cells say if an alert was right."""
     return bool(column.values) and all(map(words.is_verdict, column.values))
@@ -156,7 +193,7 @@ def _mostly_no_numbers(column: Column) -> str | None:
 
 def _is_no_number(text: str) -> bool:
     text = as_number(text)
-    return len(text) > model.NUMBER_CHARACTERS or not text.isascii() or not text.isprintable() or "#" in text
+    return "://" in text or len(text) > model.NUMBER_CHARACTERS or not text.isascii() or not text.isprintable() or "#" in text
 
 
 def drop_other_currencies(
@@ -199,15 +236,18 @@ def choose_by_cells(mapped: dict[str, str], by_name: dict[str, Column], reasons:
         target = words.by_cells(name) if name not in mapped else None
         if target is None or target in mapped.values():
             continue
-        if _are_titles(column) if target == "title" else _are_values(column, target):
+        if target in DATES:
+            fits = column.dates > 0 and 2 * column.dates >= column.filled - column.nothings
+        else:
+            fits = _are_titles(column) if target == "title" else _are_values(column, target)
+        if fits:
             mapped[name] = target
             reasons[name] = f"the {target}, because its cells fit and no other column is"
 
 
 def _are_values(column: Column, target: str) -> bool:
     """Return whether most cells are values of a status or a severity."""
-    known = sum(count for text, count in column.values.items() if words.value(target, text))
-    return 2 * known > column.filled
+    return 2 * _known(column, target) > column.filled
 
 
 def _are_titles(column: Column) -> bool:
@@ -279,7 +319,8 @@ def drop_plans(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict
     """If the file has due dates, remove a start without times. The two dates are then those of a plan of the work."""
     due = next((name for name in by_name if words.is_plan(name, "due")), None)
     for name in [name for name, target in mapped.items() if target == "occurred_at"]:
-        if due and words.is_plan(name, "start") and by_name[name].days == by_name[name].dates:
+        column = by_name[name]
+        if due and words.is_plan(name, "start") and column.days + column.midnights == column.dates:
             reasons[name] = f"may be the planned start of the work, because the file also has {quoted(due)}"
             del mapped[name]
 
@@ -312,10 +353,44 @@ def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, r
         del mapped[entry]
 
 
+def drop_open_ends(mapped: dict[str, str], of_file: File, rules: moments.DateRules, reasons: dict[str, str]) -> None:
+    """Remove a closing that all incidents have that are not closed. It is the end of something else."""
+    place = {column.name: n for n, column in reversed(list(enumerate(of_file.columns)))}
+    states = [place[name] for name, target in mapped.items() if target == "status"]
+    is_open = [
+        next((state for at in states if (state := words.value("status", _cell(cells, at)))), "closed")
+        not in ("closed", "dismissed") for cells in of_file.sample
+    ]  # fmt: skip
+    for name in [name for name, target in mapped.items() if target == "closed_at"]:
+        ends = [moment(cells, place[name], rules) for cells, each in zip(of_file.sample, is_open, strict=True) if each]
+        if len(ends) > 1 and None not in ends:
+            reasons[name] = "has a date in each row that is not closed, so it is not the closing"
+            del mapped[name]
+
+
+def read_forms(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """If the file has the answers to a form, remove when and by whom the form was filled in. Its sending is a report."""
+    parts = {name: part for name in by_name if (part := words.part_of_form(name))}
+    sent = next((name for name, part in parts.items() if part == "sent" and by_name[name].dates), None)
+    is_answer = {"person", "start"} <= set(parts.values()) or any(name.endswith("?") for name in by_name)
+    if not sent or not is_answer:
+        return
+    for name in [name for name in parts if name in mapped]:
+        reasons[name] = "says when or by whom the form was filled in"
+        del mapped[name]
+    if "reported_at" not in mapped.values():
+        mapped[sent] = "reported_at"
+        reasons[sent] = "the time at which the form was sent"
+
+
+def _cell(cells: list[Any], place: int) -> str:
+    return as_text(cells[place]) if place < len(cells) else ""
+
+
 def moment(cells: list[Any], place: int, rules: moments.DateRules) -> moments.Moment | None:
     """Return the date of a cell, or None."""
     try:
-        return moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
+        return moments.parse(_cell(cells, place), rules)
     except ValueError:
         return None
 

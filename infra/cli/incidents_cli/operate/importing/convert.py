@@ -331,6 +331,8 @@ class _Making:
                 self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
         items = lists.items(text, self._mapping.list_separators)
+        if text.strip().startswith("[") and text.strip().endswith("]"):  # as a program prints a list, such as [a, b]
+            items = [item.strip("'\"") for item in lists.items(text.strip()[1:-1], (",", ";"))]
         if any(lists.SLASH in item for item in items):
             self.warnings.append(Violation(f"/{target}", f"{SLASHED} (column {shown(name)})"))
         return items

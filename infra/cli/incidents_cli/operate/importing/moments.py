@@ -147,7 +147,7 @@ def parse(text: str, rules: DateRules) -> Moment:
 
 def needs_setting(error: ValueError) -> bool:
     """Return whether an error of ``parse`` is about all dates of a column, and not about one cell."""
-    return str(error) in (NO_ZONE, NO_ORDER) or str(error).startswith((DAY_NUMBER, MANY_ZONES))
+    return str(error) in (NO_ZONE, NO_ORDER) or str(error).startswith(DAY_NUMBER)
 
 
 def _plain(text: str) -> str:

@@ -82,6 +82,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         mapped = choosing.targets([name for name, column in by_name.items() if not column.repeats], known.mapping)
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
+            choosing.read_forms(mapped, by_name, reasons)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
             choosing.choose_by_cells(mapped, by_name, reasons)
             choosing.choose_closing(mapped, by_name, reasons)
@@ -89,6 +90,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
                 choosing.choose_title(mapped, by_name, reasons)
             choosing.drop_plans(mapped, by_name, reasons)
             choosing.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
+            choosing.drop_open_ends(mapped, of_file, _rules(mapped, by_name, settings), reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
         reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
@@ -127,7 +129,14 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
 def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     """Yield the lines about the form of the file."""
     if of_file.encoding is not None:
-        doubt = "  # a guess: the file is not UTF-8" if of_file.encoding == "cp1252" else ""
+        is_guess = of_file.encoding in tables.GUESSES
+        doubt = "  # a guess: the file is not UTF-8" if is_guess else ""
+        texts = (text for column in of_file.columns for text in (column.name, *column.values))
+        if example := next((text for text in texts if is_guess and not text.isascii()), None):
+            notes.append(
+                f"The file is not UTF-8. It is read as {of_file.encoding}, for example {quoted(example)}. If this text "
+                "is wrong, save the file as UTF-8."
+            )
         yield f"encoding = {quoted(of_file.encoding)}{doubt}"
         yield f"separator = {quoted(of_file.separator or ',')}"
     if of_file.sheet:
@@ -199,9 +208,9 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
 def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
     """Yield notes about the columns without a field."""
     if columns:
-        listed = ", ".join(quoted(column.name) for column in columns)
+        listed = tables.listed([quoted(column.name) for column in columns])
         yield f"Columns without a field, which go into the {rest}: {listed}."
-    if dated := ", ".join(quoted(column.name) for column in columns if column.dates):
+    if dated := tables.listed([quoted(column.name) for column in columns if column.dates]):
         yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
 
 
@@ -211,7 +220,7 @@ def _reading(
     """Yield the lines about dates, amounts and lists."""
     dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
     yield from _zone([column for column in dates if column.lacks_offset], settings, notes)
-    orders = _orders(dates)
+    orders = _orders(dates, by_name)
     if "date_order" in settings:
         yield f"date_order = {quoted(settings['date_order'])}"
     elif orders is not None and len(orders) == 1:
@@ -251,15 +260,20 @@ def _has_slashes(columns: list[Column]) -> bool:
     return bool(slashed) and all(lists.prove_slashes(column.values) for column in slashed)
 
 
-def _orders(dates: list[Column]) -> set[Order] | None:
-    """Return the orders of day, month and year that fit all columns of dates, or None if no date needs an order."""
+def _orders(dates: list[Column], by_name: Table[str, Column]) -> set[Order] | None:
+    """Return the orders of day, month and year that fit all columns of dates, or None if no date needs an order.
+
+    The other columns of the file decide if they have dates, too, and the given columns leave more than one order.
+    """
     known = [column.orders for column in dates if column.orders is not None]
-    return set.intersection(*known) if known else None
+    orders = set.intersection(*known) if known else None
+    others = [column.orders for column in by_name.values() if column.orders and 2 * column.dates > column.filled]
+    return (orders & set.intersection(*others) or orders) if orders and others else orders
 
 
 def _rules(mapped: Table[str, str], by_name: Table[str, Column], settings: Table[str, Any]) -> moments.DateRules:
     """Return rules by which the dates of one row can be compared. Two dates without an offset have the same zone."""
-    orders = _orders([by_name[name] for name, target in mapped.items() if target in DATES])
+    orders = _orders([by_name[name] for name, target in mapped.items() if target in DATES], by_name)
     order = settings.get("date_order") or (next(iter(orders)) if orders and len(orders) == 1 else None)
     return moments.DateRules(UTC, order, tuple(settings.get("date_formats", ())))
 

@@ -24,6 +24,9 @@ WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
 _BLOCK = 1 << 20
+GUESSES = ("cp1252", "mac_roman")
+_MAC_LETTER = re.compile(rb"[A-Za-z][\x87-\x90\x98\x9a\x9b\x9d\x9f][a-z]")
+_WINDOWS_LETTER = re.compile(rb"[A-Za-z][\xc0-\xff][a-z]")
 _LISTED = 20  # the most names of sheets in a message
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -40,7 +43,7 @@ def is_workbook(file: Path) -> bool:
 
 
 def encoding(file: Path) -> str:
-    """Return the encoding of a text file, after a check of all its bytes: UTF-8, UTF-16, or else cp1252."""
+    """Return the encoding of a text file, after a check of all its bytes: UTF-8, UTF-16, or else one of the guesses."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with file.open("rb") as content:
         start = content.read(_BLOCK)
@@ -54,13 +57,18 @@ def encoding(file: Path) -> str:
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:
-                return "cp1252"
+                return _guess(block)
             block = content.read(_BLOCK)
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return "cp1252"
+        return _guess(start)
     return "utf-8"
+
+
+def _guess(block: bytes) -> str:
+    """Return the encoding of Excel on Windows or on a Mac. Each has its letters where the other has its signs."""
+    return "mac_roman" if len(_MAC_LETTER.findall(block)) > len(_WINDOWS_LETTER.findall(block)) else "cp1252"
 
 
 def separator(file: Path, encoding: str) -> str:
