@@ -10,7 +10,12 @@ _BULLET = re.compile(r"[-*\u2022\u2013\u2014] +")  # a dash without a space may 
 
 
 def items(text: str, separators: Sequence[str]) -> list[str]:
-    """Return the items of a cell. A separator inside brackets divides nothing, as in ``Server (FS01, FS02)``."""
+    """Return the items of a cell. A separator inside brackets divides nothing, as in ``Server (FS01, FS02)``.
+
+    A program may print a list as ``[a, b]`` or ``['a', 'b']``, which is not JSON.
+    """
+    if (printed := text.strip()).startswith("[") and printed.endswith("]"):
+        return [item.strip("'\"") for item in items(printed[1:-1], (",", ";"))]
     stripped = map(str.strip, _parts(text, separators))
     return [
         item for item in (_BULLET.sub("", part, count=1) if _BULLET.match(part) else part for part in stripped) if item

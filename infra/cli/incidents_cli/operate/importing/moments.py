@@ -156,8 +156,8 @@ def _plain(text: str) -> str:
     The result has no brackets around the zone, no zone after an offset, no ordinals, and the year before the time.
     """
     text = _FILLERS.sub(r"\1\2", " ".join(text.split()).translate(_CHARACTERS)).strip()
-    if last := _YEAR_LAST.fullmatch(text):
-        text = f"{last[1]} {last[4]} {last[2]}{last[3]}"
+    if parts := _YEAR_LAST.fullmatch(text):
+        text = f"{parts[1]} {parts[4]} {parts[2]}{parts[3]}"
     if (only := _ONLY_ZONE.fullmatch(text)) and not _HAS_OFFSET.search(only[1]):
         return f"{only[1]} {only[2]}"
     named = _NAME_OF_ZONE.fullmatch(text)

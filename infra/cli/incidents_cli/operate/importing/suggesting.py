@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import bad_cells, choosing, facts, lists, mapping, moments, tables, words
+from . import bad_cells, choosing, facts, lists, mapping, misleading, moments, tables, words
 from .convert import DATES
 from .facts import Column, File
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded, quoted, shown
@@ -82,15 +82,15 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         mapped = choosing.targets([name for name, column in by_name.items() if not column.repeats], known.mapping)
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
-            choosing.read_forms(mapped, by_name, reasons)
+            misleading.read_forms(mapped, by_name, reasons)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
             choosing.choose_by_cells(mapped, by_name, reasons)
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
-            choosing.drop_plans(mapped, by_name, reasons)
-            choosing.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
-            choosing.drop_open_ends(mapped, of_file, _rules(mapped, by_name, settings), reasons)
+            misleading.drop_plans(mapped, by_name, reasons)
+            misleading.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
+            misleading.drop_open_ends(mapped, of_file, _rules(mapped, by_name, settings), reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
         reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
@@ -117,8 +117,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         f"# {quoted(name)} {shown(reasons.get(name, 'has no field'))}: it goes into the {rest}" for name in rests
     )
     yield from _missing(mapped, known.mapping, notes)
-    notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
-    notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
+    notes += bad_cells.of_rests([by_name[name] for name in rests], of_file, reasons, rest)
     times = {name for name in mapped if reasons.get(name, "").startswith(choosing.TIMES_OF)}
     notes += bad_cells.notes(of_file, by_name, mapped, times, _rules(mapped, by_name, settings))
     yield from _values(by_name, mapped, known, times, notes)
@@ -205,15 +204,6 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
         yield f"# {_NO_BEGINNING}"
 
 
-def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
-    """Yield notes about the columns without a field."""
-    if columns:
-        listed = tables.listed([quoted(column.name) for column in columns])
-        yield f"Columns without a field, which go into the {rest}: {listed}."
-    if dated := tables.listed([quoted(column.name) for column in columns if column.dates]):
-        yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
-
-
 def _reading(
     by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any], notes: list[str]
 ) -> Iterator[str]:
@@ -267,8 +257,10 @@ def _orders(dates: list[Column], by_name: Table[str, Column]) -> set[Order] | No
     """
     known = [column.orders for column in dates if column.orders is not None]
     orders = set.intersection(*known) if known else None
-    others = [column.orders for column in by_name.values() if column.orders and 2 * column.dates > column.filled]
-    return (orders & set.intersection(*others) or orders) if orders and others else orders
+    for column in by_name.values():
+        if orders and column.orders and 2 * column.dates > column.filled:
+            orders = orders & column.orders or orders
+    return orders
 
 
 def _rules(mapped: Table[str, str], by_name: Table[str, Column], settings: Table[str, Any]) -> moments.DateRules:
@@ -368,7 +360,7 @@ def _choices(
             continue
         lines[text] = quoted(meaning)
         others = same.setdefault(meaning, [])
-        if target == "severity" and words.word(text) not in map(words.word, others):
+        if target == "severity" and _bare(text) not in map(_bare, others):
             if others:
                 lines[text] += f"  # as {', '.join(map(quoted, others))}"
             others.append(text)
@@ -378,6 +370,12 @@ def _choices(
                 f"{' and '.join(map(quoted, texts))} of {shown(column.name)} become the same severity: {meaning}."
             )
     return lines
+
+
+def _bare(severity: str) -> str:
+    """Return a severity without a number, as in ``1 - High``. A number as in ``P1`` is a part of the severity."""
+    word = words.word(severity)
+    return word if words.value("severity", word) else folded(severity)
 
 
 def _literal(value: Any) -> str:

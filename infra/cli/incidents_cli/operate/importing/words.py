@@ -273,7 +273,9 @@ def may_be_closing(column: str) -> bool:
 def is_undecided(severity: str) -> bool:
     """Return whether a severity means that it is still undecided, such as ``?`` or ``k. A.``."""
     text = folded(severity)
-    return text in _words()["no_severity"]["words"] or text in _words()["nothing"]["words"] or not text.strip("-\u2013.? ")
+    return (
+        text in _words()["no_severity"]["words"] or text in _words()["nothing"]["words"] or not text.strip("-\u2013.? ")
+    )
 
 
 def is_nothing(text: str) -> bool:
