@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 SLASH = " / "
 """A separator only if the mapping names it, because a name such as ``HR / Payroll`` may be one item."""
 
+_PRINTED = re.compile(r"\[([^\[\]]*)\]")
 _BULLET = re.compile(r"[-*\u2022\u2013\u2014] +")  # a dash without a space may be a part of the item
 
 
@@ -14,8 +15,8 @@ def items(text: str, separators: Sequence[str]) -> list[str]:
 
     A program may print a list as ``[a, b]`` or ``['a', 'b']``, which is not JSON.
     """
-    if (printed := text.strip()).startswith("[") and printed.endswith("]"):
-        return [item.strip("'\"") for item in items(printed[1:-1], (",", ";"))]
+    if printed := _PRINTED.fullmatch(text.strip()):
+        return [item.strip("'\"") for item in items(printed[1], (",", ";"))]
     stripped = map(str.strip, _parts(text, separators))
     return [
         item for item in (_BULLET.sub("", part, count=1) if _BULLET.match(part) else part for part in stripped) if item

@@ -19,15 +19,15 @@ def drop_plans(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict
 
 
 def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, reasons: dict[str, str]) -> None:
-    """Remove the dates that contradict the date of the entry, which is used as the detection.
+    """Remove the dates that contradict the date of the entry, which may be used as the detection.
 
-    A start after the entry is the start of the work. If the report was before the entry, the entry is not the
-    detection.
+    A start after the entry is the start of the work. A detection after the entry is another phase, such as the time at
+    which the cause was identified. If the report was before the entry, the entry is not the detection.
     """
     place = {column.name: n for n, column in reversed(list(enumerate(of_file.columns)))}
     first = {target: name for name, target in reversed(mapped.items())}
-    entry = first.get("detected_at", "")
-    if words.rank(entry) < words.rank("opened"):
+    entry = next((n for n, target in mapped.items() if target == "detected_at" and words.is_entry(n)), None)
+    if entry is None:
         return
     entered = [_moment(cells, place[entry], rules) for cells in of_file.sample]
 
@@ -37,7 +37,12 @@ def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, r
         signs = [(date > at) - (date < at) for date, at in zip(dates, entered, strict=True) if date and at]
         return sum(signs) < 0 if reverse else sum(signs) > 0
 
-    start, report = first.get("occurred_at"), first.get("reported_at")
+    detection, start, report = first["detected_at"], first.get("occurred_at"), first.get("reported_at")
+    if detection != entry and is_mostly_after(detection):
+        reasons[detection] = f"is after {quoted(entry)} in most rows, so it is not the detection"
+        del mapped[detection]
+    elif detection != entry:
+        return
     if start and is_mostly_after(start):
         reasons[start] = f"is after {quoted(entry)} in most rows, so it is not the beginning of the incident"
         del mapped[start]

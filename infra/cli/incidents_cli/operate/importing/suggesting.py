@@ -175,7 +175,7 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
             note = "  # only for --closed-without-date=last-known"
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
             note = f"  # where {shown(taken[target])} is empty"
-        elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
+        elif target == "detected_at" and words.is_entry(name):
             note = "  # the date of the entry is used as the date of the detection"
         yield f"{quoted(name)} = {quoted(target)}{note}"
         taken.setdefault(target, name)

@@ -89,6 +89,11 @@ def rank(column: str) -> int:
     return _entry(column).rank
 
 
+def is_entry(column: str) -> bool:
+    """Return whether a column has the date of the entry, such as ``Created``, which may be used as the detection."""
+    return _entry(column).field == "detected_at" and rank(column) >= rank("opened")
+
+
 def doubt(column: str) -> int:
     """Return the doubt about a column's name: 1 or 2 if the name has a note in brackets, and otherwise 0."""
     return _entry(column).doubt
