@@ -79,6 +79,11 @@ def test_the_column_of_a_board_is_the_status(tmp_path: Path) -> None:
     assert '"List Name" has no field' in of(written(tmp_path, "Card Name,List Name", "A,Berlin")).toml
 
 
+@pytest.mark.parametrize("text", ["-None-", "--", "<none>", "null", "Unspecified", "Not assigned"])
+def test_a_severity_that_is_nothing_is_not_asked(tmp_path: Path, text: str) -> None:
+    assert of(written(tmp_path, "Title,Severity", f"A,{text}", "B,high")).questions == []
+
+
 # --- dates
 
 
@@ -129,6 +134,7 @@ def test_a_planned_start_may_be_at_midnight(tmp_path: Path) -> None:
         ("status", "Onhold", "investigating"), ("status", "Resolved - Duplicate Incident", "dismissed"),
         ("status", "Ticket closed", "closed"), ("severity", "P-2", "high"), ("severity", "🔴 High", "high"),
         ("severity", "⚠️ Low", "low"), ("severity", "hoch?", None),
+        ("severity", "Priority 1 - Critical", "critical"), ("severity", "Priority 1", None),
     ],
 )  # fmt: skip
 def test_a_value_may_be_written_in_another_way(field: str, text: str, meaning: str | None) -> None:

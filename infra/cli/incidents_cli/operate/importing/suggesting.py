@@ -276,7 +276,7 @@ def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> I
     given = settings.get("zone")
     if given:
         yield f"zone = {quoted(given)}"
-    elif said and len(said) == len({column.name for column in naive}):
+    elif len(set(said.values())) == 1 and len(said) == len({column.name for column in naive}):
         given = next(iter(said.values()))
         yield f"zone = {quoted(given)}  # from the names of the columns"
     elif naive:

@@ -25,6 +25,8 @@ _ALTERNATIVES = re.compile(r"[/&]|\s(?:und|oder|and|or|et|ou|y|o)\s")
 _TEXTS = model.LISTS | model.PARAGRAPHS | {"title", "category"}
 _ANSWER_END = re.compile(r"[\s,;:./(\[!]")
 _ENDS = ("contained_at", "closed_at")
+_NAMED = re.compile(r"(?:priority|priorität|prio|severity|schweregrad|status)[ :]+(?=\S)", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC|GMT) ?([+-])([0-9]{1,2}):?([0-9]{2})?", re.IGNORECASE)
 _PICTURES = ("So", "Sk", "Cf", "Mn")  # the categories of the characters of an emoji
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
@@ -105,7 +107,9 @@ def must_prove_dates(column: str) -> bool:
 
 
 def zone(column: str) -> str | None:
-    """Return the zone in a column's name, such as UTC in ``Created (UTC)``, or None."""
+    """Return the zone in a column's name, such as UTC in ``Created (UTC)`` or ``+01:00`` in ``GMT+1``, or None."""
+    if offset := _OFFSET.search(column):
+        return f"{offset[1]}{offset[2]:0>2}:{offset[3] or '00'}"
     return None if {"utc", "gmt"}.isdisjoint(tokens(column)) else "UTC"
 
 
@@ -211,6 +215,8 @@ def value(field: str, text: str) -> str | None:
     """
     if exact := _listed(field, text):
         return exact
+    if named := _NAMED.match(text):  # as in `Priority 1 - Critical`
+        return value(field, text[named.end() :])
     bare, notes = parted(text)
     parts = [part.strip(f"{_DASHES} ") for part in _PARTS.split(bare)]
     first, *others = [part for part in parts if any(map(str.isalpha, part))] or [""]
@@ -278,8 +284,9 @@ def may_be_closing(column: str) -> bool:
 def is_undecided(severity: str) -> bool:
     """Return whether a severity means that it is still undecided, such as ``?`` or ``k. A.``."""
     text = folded(severity)
-    return (
-        text in _words()["no_severity"]["words"] or text in _words()["nothing"]["words"] or not text.strip("-\u2013.? ")
+    bare = text.strip("-\u2013.?*<>() ")
+    return not bare or any(
+        form in _words()[name]["words"] for name in ("no_severity", "nothing") for form in (text, bare)
     )
 
 
