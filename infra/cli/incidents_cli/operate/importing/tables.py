@@ -25,8 +25,8 @@ SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
 _BLOCK = 1 << 20
 GUESSES = ("cp1252", "mac_roman")
-_MAC_LETTER = re.compile(rb"[A-Za-z][\x87-\x90\x98\x9a\x9b\x9d\x9f][a-z]")
-_WINDOWS_LETTER = re.compile(rb"[A-Za-z][\xc0-\xff][a-z]")
+_MAC_LETTER = re.compile(r"[A-Za-z][\x87-\x90\x98\x9a\x9b\x9d\x9f][a-z]")
+_WINDOWS_LETTER = re.compile(r"[A-Za-z][\xc0-\xff][a-z]")
 _LISTED = 20  # the most names of sheets in a message
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -68,7 +68,8 @@ def encoding(file: Path) -> str:
 
 def _guess(block: bytes) -> str:
     """Return the encoding of Excel on Windows or on a Mac. Each has its letters where the other has its signs."""
-    return "mac_roman" if len(_MAC_LETTER.findall(block)) > len(_WINDOWS_LETTER.findall(block)) else "cp1252"
+    text = block.decode("latin-1")  # each byte becomes one character
+    return "mac_roman" if len(_MAC_LETTER.findall(text)) > len(_WINDOWS_LETTER.findall(text)) else "cp1252"
 
 
 def separator(file: Path, encoding: str) -> str:
