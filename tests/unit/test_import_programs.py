@@ -73,6 +73,11 @@ def test_a_link_is_no_number(tmp_path: Path) -> None:
     assert first.body["incident_number"] == "A-1"
 
 
+def test_a_rounded_number_is_no_number(tmp_path: Path) -> None:
+    toml = of(written(tmp_path, "Task ID,Name", "1.21143E+15,A", "1.21143E+15,B")).toml
+    assert '"Task ID" has a value that cannot be a number of an incident: "1.21143E+15"' in toml
+
+
 def test_the_column_of_a_board_is_the_status(tmp_path: Path) -> None:
     first, _ = imported(written(tmp_path, "Card ID,Card Name,List Name", "c1,A,In Progress", "c2,B,To Do"))
     assert first.body == {"incident_number": "c1", "title": "A", "status": "investigating"}
@@ -150,6 +155,14 @@ def test_two_priorities_that_become_one_severity_are_told(tmp_path: Path) -> Non
 def test_a_list_as_a_program_prints_it_is_divided(tmp_path: Path, cell: str) -> None:
     (only,) = imported(written(tmp_path, "Title,Tags", f"A,{cell}"))
     assert only.body["tags"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("cell", ['="0017"', '"=""0017"""'])
+def test_a_number_that_a_program_writes_as_a_formula_is_read(tmp_path: Path, cell: str) -> None:
+    (only,) = imported(written(tmp_path, "Ticket ID,Subject", f"{cell},=1+1"))
+    assert (only.body["incident_number"], only.body["title"]) == ("0017", "=1+1")
+    (own,) = read(written(tmp_path, "title", cell))
+    assert own.body["title"] == '="0017"'
 
 
 def test_the_number_of_a_person_in_a_list_of_sharepoint_is_dropped(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Choose the field of each column of a file, by the column's name and its cells."""
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from typing import Any
@@ -11,6 +12,7 @@ from .convert import DATES, as_number
 from .facts import Column
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded, quoted, shown
 
+_ROUNDED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]+")  # a spreadsheet has rounded a long number, as in 1.21143E+15
 _VALUES = 12  # a column of statuses or severities seldom has more values
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
@@ -199,6 +201,7 @@ def _is_no_number(text: str) -> bool:
         or not text.isascii()
         or not text.isprintable()
         or "#" in text
+        or _ROUNDED.fullmatch(text) is not None
     )
 
 

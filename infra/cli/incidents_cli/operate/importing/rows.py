@@ -84,7 +84,7 @@ def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
             mapping = mapping or of_fields({})
             yield from _of_table(file, tables.read_workbook(file, mapping.sheet), mapping)
         elif mapping is None:
-            yield from _of_table(file, tables.read(file, "utf-8-sig", ","), None)
+            yield from _of_table(file, tables.read(file, "utf-8-sig", ",", as_shown=False), None)
         else:
             encoding = mapping.encoding or tables.encoding(file)
             encoding = "utf-8-sig" if encoding == "utf-8" else encoding

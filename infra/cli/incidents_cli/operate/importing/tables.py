@@ -25,6 +25,7 @@ SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
 _BLOCK = 1 << 20
 GUESSES = ("cp1252", "mac_roman")
+_FORMULA = re.compile(r'="([^"]*)"')  # the formula of a text
 _MAC_LETTER = re.compile(r"[A-Za-z][\x87-\x90\x98\x9a\x9b\x9d\x9f][a-z]")
 _WINDOWS_LETTER = re.compile(r"[A-Za-z][\xc0-\xff][a-z]")
 _LISTED = 20  # the most names of sheets in a message
@@ -108,9 +109,10 @@ def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | No
     return best
 
 
-def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
+def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) -> Iterator[Record]:
     """Yield the records of a CSV file, with the header as the first one.
 
+    A cell such as ``="0017"`` is the text ``0017``, unless ``as_shown`` is false. Programs write it for spreadsheets.
     Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
     """
     csv.field_size_limit(CELL_CHARACTERS)
@@ -120,13 +122,18 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
         try:
             for record in records:
                 if first > 1 or not _SEPARATOR_LINE.fullmatch(separator.join(record)):
-                    yield Record(first, record)
+                    yield Record(first, [_as_shown(cell) for cell in record] if as_shown else record)
                 first = records.line_num + 1
         except csv.Error as error:
             advice = "Fix the record that begins there. Inside quotes, write a quote twice."
             if "field larger" in str(error):
                 advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
+
+
+def _as_shown(cell: str) -> str:
+    match = _FORMULA.fullmatch(cell) if cell.startswith("=") else None
+    return match[1] if match else cell
 
 
 def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> Iterator[Record]:
