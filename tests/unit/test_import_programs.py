@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import mapping, suggesting, tables, words
 from incidents_cli.operate.importing.rows import read
 
+from tests.support import workbooks
 from tests.support.proposals import imported, of
 
 
@@ -60,6 +62,21 @@ def test_a_state_may_be_a_place(tmp_path: Path) -> None:
     assert (proposal.questions, '"State" has no values of a status.' in proposal.notes) == ([], True)
     assert len(of(written(tmp_path, "Title,State", "A,6", "B,7")).questions) == 2
     assert len(of(written(tmp_path, "Title,State", "A,Odd", "B,Closed")).questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "statuses"),
+    [
+        ("Abgeschlossen?", ("ja", "Nein"), ["closed", "new"]), ("Closed (Y/N)", ("Y", "N"), ["closed", "new"]),
+        ("Erledigt", ("x", ""), ["closed", None]), ("Closed;Status", ("yes;offen", "no;offen"), ["new", "new"]),
+        ("Closed?", ("yes", "maybe"), [None, None]),
+    ],
+)  # fmt: skip
+def test_the_answer_whether_an_incident_is_closed_is_the_status(
+    tmp_path: Path, head: str, cells: tuple[str, str], statuses: list[str | None]
+) -> None:
+    rows = imported(written(tmp_path, f"Title;{head}", *(f"A;{cell}" for cell in cells)))
+    assert [row.body.get("status") for row in rows] == statuses
 
 
 def test_scores_are_no_severities(tmp_path: Path) -> None:
@@ -175,6 +192,26 @@ def test_a_row_of_one_cell_below_the_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "map.toml").write_text(of(file).toml, "utf-8")
     _, last = read(file, mapping.load(str(tmp_path / "map.toml")))
     assert "has only one cell; remove the row" in last.unreadable[0].detail
+
+
+def test_the_lines_of_the_picture_of_a_table_are_no_rows(tmp_path: Path) -> None:
+    ruler, head = "-" * 30, "|Number |Title |Status |"
+    file = written(tmp_path, "04.03.2024  List", ruler, "", ruler, head, ruler, "|1 |A |open |", "|2 |B |new |", ruler)
+    assert [row.body["title"] for row in imported(file)] == ["A", "B"]
+    of_database = written(tmp_path, " id | title | status", "----+-------+--------", "  1 | A     | open")
+    assert [row.body["title"] for row in imported(of_database)] == ["A"]
+
+
+def test_zones_of_the_rows_are_told(tmp_path: Path) -> None:
+    notes = of(written(tmp_path, "Title,Opened,Time zone", "A,2024-03-04 09:15,Europe/Berlin")).notes
+    assert any(note.startswith('"Time zone" has zones, but') for note in notes)
+
+
+def test_a_workbook_with_another_ending_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes(workbooks.write(tmp_path / "list.xlsx", {"S": [["Title"], ["A"]]}).read_bytes())
+    with pytest.raises(StepFailed, match="is a workbook"):
+        of(file)
 
 
 def test_columns_that_are_too_many_for_a_description_are_told(tmp_path: Path) -> None:

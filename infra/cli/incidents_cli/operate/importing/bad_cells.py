@@ -79,11 +79,25 @@ def of_rests(columns: list[Column], of_file: File, reasons: Table[str, str], res
     if dated := tables.listed([quoted(column.name) for column in unknown if column.dates]):
         yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
     yield from (f"{quoted(column.name)} {reasons[column.name]}." for column in columns if column.name in reasons)
+    for column in unknown:
+        if column.values and all(map(_is_zone, column.values)):
+            yield (
+                f"{quoted(column.name)} has zones, but an import reads all dates without an offset in one zone. "
+                "Convert the dates of other zones."
+            )
     if rest == "description" and _is_too_long(of_file, {column.name for column in columns}):
         yield (
             "In some rows, the columns without a field have more text than a description can have. These rows will "
             'fail. In the mapping, write rest = "leave_out", or add columns to leave_out.'
         )
+
+
+def _is_zone(text: str) -> bool:
+    """Return whether a text is the name of a time zone, such as ``Europe/Berlin``."""
+    try:
+        return "/" in text and moments.zone(text) is not None
+    except ValueError:
+        return False
 
 
 def _is_too_long(of_file: File, rests: Set[str]) -> bool:

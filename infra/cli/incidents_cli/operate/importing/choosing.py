@@ -254,6 +254,15 @@ def choose_by_cells(mapped: dict[str, str], by_name: dict[str, Column], reasons:
             reasons[name] = f"the {target}, because its cells fit and no other column is"
 
 
+def choose_answers(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """If no other column is the status, add a column such as ``Closed?`` whose cells are only yes or no."""
+    for name, column in by_name.items():
+        is_answer = column.values and words.asks_closed(name) and all(map(words.answer, column.values))
+        if is_answer and "status" not in mapped.values():
+            mapped[name] = "status"
+            reasons[name] = "the status, because its cells say yes or no and no other column is"
+
+
 def _are_values(column: Column, target: str) -> bool:
     """Return whether most cells are values of a status or a severity."""
     return 2 * _known(column, target) > column.filled

@@ -85,6 +85,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
             misleading.read_forms(mapped, by_name, reasons)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
             choosing.choose_by_cells(mapped, by_name, reasons)
+            choosing.choose_answers(mapped, by_name, reasons)
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
@@ -351,6 +352,8 @@ def _choices(
             continue  # a given table already has this value
         if meaning is None:
             meaning = words.value(target, text)
+        if meaning is None and target == "status" and words.asks_closed(column.name):
+            meaning = {"yes": "closed", "no": "new"}.get(words.answer(text) or "")
         if meaning is None and target == "severity" and words.is_undecided(text):
             lines[text] = '""  # no severity yet, so it goes where the rest goes'
             continue

@@ -23,6 +23,7 @@ WORKBOOK_MEMORY = 2 * 1024**3  # this number of bytes is enough for 4 million ce
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
+_PACKED = b"PK\x03\x04"  # the beginning of a workbook
 _BLOCK = 1 << 20
 GUESSES = ("cp1252", "mac_roman")
 _FORMULA = re.compile(r'="([^"]*)"')  # the formula of a text
@@ -48,6 +49,8 @@ def encoding(file: Path) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")()
     with file.open("rb") as content:
         start = content.read(_BLOCK)
+        if start.startswith(_PACKED):
+            raise StepFailed(f"{file} is a workbook.", "", "Rename the file, so that its name ends in .xlsx or .ods.")
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name
@@ -98,7 +101,7 @@ def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | No
             try:
                 for n, record in enumerate(csv.reader(text, delimiter=candidate)):
                     first = first or len(record)
-                    widths[len(record)] += any(record)
+                    widths[len(record)] += any(record) and not _is_ruler(record)
                     if n == 50:
                         break
             except csv.Error:
@@ -112,8 +115,8 @@ def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | No
 def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) -> Iterator[Record]:
     """Yield the records of a CSV file, with the header as the first one.
 
-    A cell such as ``="0017"`` is the text ``0017``, unless ``as_shown`` is false. Programs write it for spreadsheets.
-    Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
+    A cell such as ``="0017"`` is the text ``0017``, and a ruler such as ``----`` is no record, unless ``as_shown`` is
+    false. Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
     """
     csv.field_size_limit(CELL_CHARACTERS)
     with file.open(encoding=encoding, newline="") as text:
@@ -121,7 +124,8 @@ def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) ->
         first = 1  # the first line of the next record, which may have several lines
         try:
             for record in records:
-                if first > 1 or not _SEPARATOR_LINE.fullmatch(separator.join(record)):
+                is_hint = first == 1 and _SEPARATOR_LINE.fullmatch(separator.join(record))
+                if not is_hint and not (as_shown and _is_ruler(record)):
                     yield Record(first, [_as_shown(cell) for cell in record] if as_shown else record)
                 first = records.line_num + 1
         except csv.Error as error:
@@ -129,6 +133,11 @@ def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) ->
             if "field larger" in str(error):
                 advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
+
+
+def _is_ruler(record: Sequence[str]) -> bool:
+    """Return whether a record is only a line in the picture of a table, such as ``|----|----|``."""
+    return any("---" in cell for cell in record) and not "".join(record).strip("-+:| ")
 
 
 def _as_shown(cell: str) -> str:

@@ -312,6 +312,11 @@ def is_plan(column: str, end: Literal["start", "due"]) -> bool:
     return not set(_words()["plans"][end]).isdisjoint(_forms(folded(column)))
 
 
+def asks_closed(column: str) -> bool:
+    """Return whether a column's name may ask if an incident is closed, as in ``Closed?`` or ``Erledigt (ja/nein)``."""
+    return folded(parted(column).text).strip(f"{_SIGNS}?") in _words()["closed"]["words"]
+
+
 def may_be_place(column: str) -> bool:
     """Return whether a column's name means a status or a part of a country, such as ``State``."""
     return folded(column).strip(_SIGNS) in _words()["places"]["words"]
