@@ -4,8 +4,10 @@ If a date can be read in two ways, the mapping must say which way is right. Othe
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
@@ -150,12 +152,16 @@ def needs_setting(error: ValueError) -> bool:
     return str(error) in (NO_ZONE, NO_ORDER) or str(error).startswith(DAY_NUMBER)
 
 
+@lru_cache(maxsize=8)  # several functions ask about the same cell
 def _plain(text: str) -> str:
     """Return a date in a form that the patterns know, with single spaces.
 
     The result has no brackets around the zone, no zone after an offset, no ordinals, and the year before the time.
     """
-    text = _FILLERS.sub(r"\1\2", " ".join(text.split()).translate(_CHARACTERS)).strip()
+    text = " ".join(text.split())
+    if _matched(text):
+        return text
+    text = _FILLERS.sub(r"\1\2", text.translate(_CHARACTERS)).strip()
     if parts := _YEAR_LAST.fullmatch(text):
         text = f"{parts[1]} {parts[4]} {parts[2]}{parts[3]}"
     if (only := _ONLY_ZONE.fullmatch(text)) and not _HAS_OFFSET.search(only[1]):
@@ -263,20 +269,20 @@ def possible_orders(dates: Iterable[str]) -> set[Order] | None:
 
 def lacks_offset(text: str) -> bool:
     """Return whether a text is a date that needs a zone."""
-    return any((moment := _moment(text, order)) and moment.tzinfo is None for order in ORDERS)
+    return any(moment.tzinfo is None for moment in _moments(text))
 
 
 def looks_like_date(text: str) -> bool:
     """Return whether a text can be read as a date in some order."""
-    return _EPOCH.fullmatch(text.strip()) is not None or any(_moment(text, order) for order in ORDERS)
+    return _EPOCH.fullmatch(text.strip()) is not None or any(True for _ in _moments(text))
 
 
-def _moment(text: str, order: Order) -> datetime | None:
-    """Return the date that a text means in an order, without the abbreviation of its zone, or None."""
-    try:
-        return _read(_without_abbreviation(_plain(text))[0], order)
-    except ValueError:
-        return None
+def _moments(text: str) -> Iterator[datetime]:
+    """Yield the dates that a text means in each order, without the abbreviation of its zone."""
+    text, _ = _without_abbreviation(_plain(text))
+    for order in ORDERS if _matched(text) else ():
+        with suppress(ValueError):
+            yield _read(text, order)
 
 
 def _can_be_read(match: re.Match[str], order: Order) -> bool:

@@ -125,8 +125,10 @@ def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) ->
         try:
             for record in records:
                 is_hint = first == 1 and _SEPARATOR_LINE.fullmatch(separator.join(record))
+                if as_shown:
+                    record = [_as_shown(cell) if cell[:1] == "=" else cell for cell in record]
                 if not is_hint and not (as_shown and _is_ruler(record)):
-                    yield Record(first, [_as_shown(cell) for cell in record] if as_shown else record)
+                    yield Record(first, record)
                 first = records.line_num + 1
         except csv.Error as error:
             advice = "Fix the record that begins there. Inside quotes, write a quote twice."
@@ -141,7 +143,7 @@ def _is_ruler(record: Sequence[str]) -> bool:
 
 
 def _as_shown(cell: str) -> str:
-    match = _FORMULA.fullmatch(cell) if cell.startswith("=") else None
+    match = _FORMULA.fullmatch(cell)
     return match[1] if match else cell
 
 

@@ -283,6 +283,8 @@ def may_be_closing(column: str) -> bool:
 
 def is_undecided(severity: str) -> bool:
     """Return whether a severity means that it is still undecided, such as ``?`` or ``k. A.``."""
+    if len(severity) > _CHARACTERS:
+        return False
     text = folded(severity)
     bare = text.strip("-\u2013.?*<>() ")
     return not bare or any(
