@@ -168,7 +168,7 @@ def test_two_priorities_that_become_one_severity_are_told(tmp_path: Path) -> Non
     assert '"P-0" and "P-1" of Priority become the same severity: critical.' in notes
 
 
-@pytest.mark.parametrize("cell", ['"[a,b]"', "\"['a', 'b']\"", ";#a;#b;#", "a;#1;#b;#2"])
+@pytest.mark.parametrize("cell", ['"[a,b]"', "\"['a', 'b']\"", ";#a;#b;#", "a;#1;#b;#2", "1;#a;#2;#b", "a;#b"])
 def test_a_list_as_a_program_prints_it_is_divided(tmp_path: Path, cell: str) -> None:
     (only,) = imported(written(tmp_path, "Title,Tags", f"A,{cell}"))
     assert only.body["tags"] == ["a", "b"]
@@ -180,6 +180,11 @@ def test_a_number_that_a_program_writes_as_a_formula_is_read(tmp_path: Path, cel
     assert (only.body["incident_number"], only.body["title"]) == ("0017", "=1+1")
     (own,) = read(written(tmp_path, "title", cell))
     assert own.body["title"] == '="0017"'
+
+
+def test_a_number_may_be_a_choice_in_sharepoint(tmp_path: Path) -> None:
+    (only,) = imported(written(tmp_path, "Title,Tags", "A,;#2024;#b;#"))
+    assert only.body["tags"] == ["2024", "b"]
 
 
 def test_the_number_of_a_person_in_a_list_of_sharepoint_is_dropped(tmp_path: Path) -> None:

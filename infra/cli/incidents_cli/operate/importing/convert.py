@@ -31,7 +31,6 @@ _PLAIN = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"
 DASHES = "dashes, spaces or a # of a number replaced or removed"
 _SEVERAL = 3  # columns
 _SURROGATE = re.compile("[\ud800-\udfff]")  # neither TOML nor the API has them
-_LOOKUP = re.compile(r";#(?:[0-9]+(?:;#|\Z))?")  # what SharePoint writes between the values of a cell
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
 BELOW = (
@@ -168,7 +167,7 @@ class _Making:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
         if ";#" in text and target not in model.PARAGRAPHS:
-            text = _LOOKUP.sub(";", text).strip(";")
+            text = lists.of_sharepoint(text)
         meaning = self._mapping.meaning(folded(name), target, text)
         if meaning is None and target in _NAMED and (document := cells.json_object(text)) is not None:
             self.rest.append((name, text))

@@ -23,6 +23,19 @@ def items(text: str, separators: Sequence[str]) -> list[str]:
     ]
 
 
+def of_sharepoint(text: str) -> str:
+    """Return the items that SharePoint has written into a cell, with semicolons and without the ids of the items.
+
+    SharePoint writes ``;#Mail;#ERP;#`` for choices, and ``Kim;#12;#Ana;#14`` or ``12;#Kim`` for items with ids.
+    """
+    parts = [part for part in text.split(";#") if part]
+    if not text.startswith(";#") and len(parts) % 2 == 0:
+        for named, ids in ((parts[::2], parts[1::2]), (parts[1::2], parts[::2])):
+            if all(map(str.isdigit, ids)):
+                return ";".join(named)
+    return ";".join(parts)
+
+
 def _parts(text: str, separators: Sequence[str]) -> Iterator[str]:
     has_brackets = _is_balanced(text)
     depth = start = at = 0

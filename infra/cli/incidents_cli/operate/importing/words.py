@@ -213,10 +213,13 @@ def value(field: str, text: str) -> str | None:
     highest severity in one program and the lowest in another. A note is ignored, as in ``Closed - by vendor`` or
     ``in Bearbeitung (ext.)``, unless the note also means a value. Then the text means a value only if the two agree.
     """
+    named = _NAMED.match(text)  # as in `Priority 1 - Critical`
+    return _value(field, text) or (_value(field, text[named.end() :]) if named else None)
+
+
+def _value(field: str, text: str) -> str | None:
     if exact := _listed(field, text):
         return exact
-    if named := _NAMED.match(text):  # as in `Priority 1 - Critical`
-        return value(field, text[named.end() :])
     bare, notes = parted(text)
     parts = [part.strip(f"{_DASHES} ") for part in _PARTS.split(bare)]
     first, *others = [part for part in parts if any(map(str.isalpha, part))] or [""]
