@@ -25,6 +25,8 @@ NEW_YORK = moments.zone("America/New_York")
         ("2024年3月4日 9:15", "08:15:00.000Z"), ("04/mar/24 9:15 AM", "08:15:00.000Z"),
         ("4 set 2024 9:15", "2024-09-04T07:15:00.000Z"), ("4 out 2024 9:15", "2024-10-04T07:15:00.000Z"),
         ("4 gen 2024 9:15", "2024-01-04T08:15:00.000Z"), ("1709543722.5", "09:15:22.500Z"),
+        ("2024-03-04 0915", "08:15:00.000Z"), ("4 March 2024 0915hrs", "08:15:00.000Z"),
+        ("3/4/2024 0915Z", "09:15:00.000Z"),
         ("1709543722", "09:15:22.000Z"), ("1709543722123", "09:15:22.123Z"),
     ],
 )  # fmt: skip
@@ -32,6 +34,11 @@ def test_a_form_of_a_date_is_known(text: str, wanted: str) -> None:
     moment = moments.parse(text, moments.DateRules(BERLIN, "month-first"))
     assert moment.text == (wanted if "T" in wanted else f"2024-03-04T{wanted}")
     assert moments.looks_like_date(text)
+
+
+@pytest.mark.parametrize("text", ["March 2024", "03 2024", "Q1 2024", "2024-03-04 2515", "0915", "2024"])
+def test_a_part_of_a_date_is_no_date(text: str) -> None:
+    assert not moments.looks_like_date(text)
 
 
 @pytest.mark.parametrize(

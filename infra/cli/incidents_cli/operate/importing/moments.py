@@ -23,8 +23,7 @@ DAY_NUMBER = "looks like the number that a spreadsheet keeps for a day"
 MANY_ZONES = "has a zone with several meanings"
 NO_ORDER = "may be day-first or month-first; pass --date-order with the right one"
 
-# Months by their first letters in English, German, French, Spanish, Portuguese, Italian and Dutch. The same letters
-# mean the same month everywhere.
+# Months by their first letters in seven languages. The same letters mean the same month everywhere.
 _MONTHS = {
     1: ("jan", "jän", "ene", "gen"), 2: ("feb", "fév", "fev"), 3: ("mar", "mär", "mrz", "mrt", "maa"),
     4: ("apr", "avr", "abr"), 5: ("may", "mai", "mag", "mei"), 6: ("jun", "juin", "giu"),
@@ -90,13 +89,13 @@ _YEAR_LAST = re.compile(
     r"([A-Z][a-z]{2} [A-Z][a-z]{2} [0-9]{1,2}) ([0-9:]{8})((?: [A-Z]{3,5}| [+-][0-9]{4})?) ([0-9]{4})"
 )
 _FILLERS = re.compile(r"([0-9])(?:st|nd|rd|th|er)\b|([0-9a-z]) de(?= [0-9a-z])", re.IGNORECASE)  # as in `4th`
+_MILITARY = re.compile(r"( [0-2][0-9])([0-5][0-9])(?: ?h(?:rs)?| ?hours)?((?: [A-Z]{3,4})?|Z)\Z")  # as in `0820 hrs`
 _CHARACTERS = str.maketrans({"年": "-", "月": "-", "日": "", "\u2212": "-"})
 _DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # these numbers are days of the years 1954 to 2091
 _HOURS = re.compile(r"([+-])([0-9]{1,2}):?([0-9]{2})?\Z")  # also as in `GMT+1`
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 # A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds.
 _EPOCH = re.compile(r"([0-9]{10})(?:([0-9]{3})|\.([0-9]{1,9}))?", re.ASCII)
-
 _HAS_NO_HOUR = re.compile(r"^(?!.*%[HIcXsfTR])")
 
 
@@ -162,6 +161,8 @@ def _plain(text: str) -> str:
     if _matched(text):
         return text
     text = _FILLERS.sub(r"\1\2", text.translate(_CHARACTERS)).strip()
+    if ":" not in text:
+        text = _MILITARY.sub(r"\1:\2\3", text)
     if parts := _YEAR_LAST.fullmatch(text):
         text = f"{parts[1]} {parts[4]} {parts[2]}{parts[3]}"
     if (only := _ONLY_ZONE.fullmatch(text)) and not _HAS_OFFSET.search(only[1]):
@@ -191,10 +192,7 @@ def _of_abbreviation(name: str, moment: datetime, of_mapping: tzinfo) -> tzinfo:
         there = moment.replace(month=month, day=1, tzinfo=of_mapping)
         if there.tzname() == name and (offset := there.utcoffset()) is not None:
             return timezone(offset)
-    raise ValueError(
-        f"{MANY_ZONES}: {name!r}; write an offset such as +01:00, or pass --zone with the zone of "
-        f"{name}, such as America/New_York for EST"
-    )
+    raise ValueError(f"{MANY_ZONES}: {name!r}; write an offset such as +01:00, or pass --zone with the zone of {name}")
 
 
 def _is_of_other_season(text: str, moment: datetime) -> bool:
