@@ -241,7 +241,9 @@ def test_a_proposed_mapping_imports_the_file_with_the_second_command(tmp_path: P
     proposed = CliRunner().invoke(
         cli, ["import", str(file), "--suggest", "--zone", "Europe/Berlin", "--currency", "USD"]
     )
-    assert (proposed.exit_code, proposed.stderr) == (0, "No column for occurred_at, so mttd_minutes stays empty.\n")
+    encoding, beginning = proposed.stderr.splitlines()
+    assert (proposed.exit_code, beginning) == (0, "No column for occurred_at, so mttd_minutes stays empty.")
+    assert encoding.startswith('The file is not UTF-8. It is read as cp1252, for example "Gerät verloren".')
     (tmp_path / "map.toml").write_text(proposed.stdout, "utf-8")
 
     refused = run(file, "--dry-run", "--map", str(tmp_path / "map.toml"))

@@ -27,7 +27,8 @@ COLUMNS = {
     "detected_at": ["Erkannt am (UTC)", "Datum und Uhrzeit der Erkennung", "Zeitpunkt der Entdeckung des Vorfalls",
                     "Entdeckungs-Datum", "Wann wurde der Vorfall entdeckt?", "Date of Detection (UTC)",
                     "Date/Time Detected", "When was it detected?", "Date de détection", "Fecha de detección",
-                    "Erstellt am (MEZ)", "Created Time"],
+                    "Erstellt am (MEZ)", "Created Time", "Date of awareness", "When did you discover it?",
+                    "Data de detecção", "Geöffnet", "Date Entered"],
     "reported_at": ["Meldung an ISB", "Datum (Meldung)", "Date reported to CISO", "Date de signalement au RSSI"],
     "contained_at": ["Datum der Eindämmung", "Eindaemmung erfolgt am", "Eindämmungsdatum", "Date of Containment",
                      "Eindämmung abgeschlossen am", "Date de confinement", "Fecha de contención"],
@@ -53,6 +54,7 @@ OTHERS = [
     "Name (Melder)", "ID (intern)", "Ort der Entdeckung", "Art der Entdeckung", "Anzahl der Meldungen",
     "Meldung an Kunden und Behörden", "Letzte Meldung", "First response at", "Event ID", "Vorfall", "Incident",
     "Ursache / Maßnahmen", "Meldepflichtig?", "Status / Bemerkung", "(geplant)", "()", "Closed (Y/N)",
+    "Card number", "Issue date", "Notice date", "Operator",
 ]  # fmt: skip
 
 
@@ -128,6 +130,9 @@ def test_a_column_that_only_may_have_dates_must_have_dates(tmp_path: Path) -> No
     ("head", "zone", "said", "noted"),
     [
         ("Created (UTC);Closed (UTC)", None, 'zone = "UTC"  # from the names', False),
+        ("Created (UTC+01:00);Closed (UTC+01:00)", None, 'zone = "+01:00"  # from the names', False),
+        ("Created (GMT+1);Closed (UTC)", None, 'zone = "?"', True),
+        ("Created (GMT+1);Closed (GMT+1)", "UTC", 'zone = "UTC"', True),
         ("Created (UTC);Closed", None, 'zone = "?"', True),
         ("Created (UTC);Closed (UTC)", "Europe/Berlin", 'zone = "Europe/Berlin"', True),
         ("Created;Closed", "Europe/Berlin", 'zone = "Europe/Berlin"', False),
@@ -139,7 +144,7 @@ def test_a_zone_in_the_name_of_a_column_is_not_ignored(
     file = written(tmp_path, f"Title;{head}\nA;2024-03-04 10:00;2024-03-05 10:00\n")
     toml, _, notes = suggesting.suggest(file, {"zone": zone} if zone else {})
     assert said in toml
-    assert any("is in UTC, as its name says" in note for note in notes) == noted
+    assert any(", as its name says" in note for note in notes) == noted
 
 
 def test_an_owner_that_is_nobody_is_none(tmp_path: Path) -> None:

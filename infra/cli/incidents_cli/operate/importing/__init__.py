@@ -16,6 +16,7 @@
 ``ends``      corrects or completes the dates of containment and closing
 ``mapping``   a mapping: how columns and values become fields of an incident; ``presets/`` has ready ones
 ``suggesting`` proposes a mapping for a file; ``choosing`` chooses the field of each column
+``misleading`` removes the fields of columns whose names mislead
 ``bad_cells`` tells which cells are probably wrong
 ``facts``     reads the facts of a file for which a mapping is proposed
 ``words``     the meanings of the names and values in other programs' columns

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Set
 from collections.abc import Mapping as Table
 
-from . import choosing, moments
+from incidents.domain import model
+
+from . import choosing, misleading, moments, tables
 from .convert import DATES, as_text
 from .ends import is_early
 from .facts import Cells, Column, File
@@ -57,7 +59,7 @@ def _early(of_file: File, mapped: dict[str, str], rules: moments.DateRules) -> s
     detected, reported = place[first["detected_at"]], place[first["reported_at"]]
     early = Cells()
     for line, cells in zip(of_file.sampled, of_file.sample, strict=True):
-        start, end = (choosing.moment(cells, at, rules) for at in (detected, reported))
+        start, end = (misleading.moment(cells, at, rules) for at in (detected, reported))
         if start and end and is_early(start.text, end.text):
             early.add(line, as_text(cells[detected]))
     if not early.count:
@@ -66,3 +68,41 @@ def _early(of_file: File, mapped: dict[str, str], rules: moments.DateRules) -> s
         f"{quoted(first['detected_at'])} has dates more than a year before {quoted(first['reported_at'])}: {early}. "
         "Check the years."
     )
+
+
+def of_rests(columns: list[Column], of_file: File, reasons: Table[str, str], rest: str) -> Iterator[str]:
+    """Yield notes about the columns without a field, and about their reasons."""
+    unknown = [column for column in columns if column.name not in reasons]
+    if unknown:
+        listed = tables.listed([quoted(column.name) for column in unknown])
+        yield f"Columns without a field, which go into the {rest}: {listed}."
+    if dated := tables.listed([quoted(column.name) for column in unknown if column.dates]):
+        yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
+    yield from (f"{quoted(column.name)} {reasons[column.name]}." for column in columns if column.name in reasons)
+    for column in unknown:
+        if column.values and all(map(_is_zone, column.values)):
+            yield (
+                f"{quoted(column.name)} has zones, but an import reads all dates without an offset in one zone. "
+                "Convert the dates of other zones."
+            )
+    if rest == "description" and _is_too_long(of_file, {column.name for column in columns}):
+        yield (
+            "In some rows, the columns without a field have more text than a description can have. These rows will "
+            'fail. In the mapping, write rest = "leave_out", or add columns to leave_out.'
+        )
+
+
+def _is_zone(text: str) -> bool:
+    """Return whether a text is the name of a time zone, such as ``Europe/Berlin``."""
+    try:
+        return "/" in text and moments.zone(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_too_long(of_file: File, rests: Set[str]) -> bool:
+    """Return whether the columns without a field have too much text for a description, in one of the first rows."""
+    names = [column.name for column in of_file.columns]
+    rows = (zip(names, map(as_text, cells), strict=False) for cells in of_file.sample)
+    texts = ("".join(f"{name}: {text}\n" for name, text in row if text and name in rests) for row in rows)
+    return any(len(text.encode(errors="replace")) > model.TEXT_BYTES for text in texts)

@@ -1,5 +1,6 @@
 """Choose the field of each column of a file, by the column's name and its cells."""
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 from incidents.domain import model
 
 from . import amounts, moments, words
-from .convert import DATES, as_number, as_text
-from .facts import Column, File
+from .convert import DATES, as_number
+from .facts import Column
 from .mapping import CHOICES, CURRENCY, OPEN, Mapping, folded, quoted, shown
 
+_ROUNDED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]+")  # a spreadsheet has rounded a long number, as in 1.21143E+15
+_VALUES = 12  # a column of statuses or severities seldom has more values
 TIMES_OF = "the times of day of "
 _LISTS_OF_IDS = {"corrective_action_ids", "realized_risk_ids", "triggered_by_alert_ids"}
 _WEAKEST = {"severity": "urgency", "status": "current milestone"}
@@ -28,10 +31,11 @@ def targets(columns: Iterable[str], known: Mapping | None) -> dict[str, str]:
     have = set(fields.values())
     others = [name for name in named if name not in fields and (known is None or folded(name) not in known.leave_out)]
     meant = {name: target for name in others if (target := words.meaning(name))}
-    certain = {target for name, target in meant.items() if not words.doubt(name)}
+    certain = {(target, words.rank(name)) for name, target in meant.items() if not words.doubt(name)}
     meant = {
         name: target for name, target in meant.items()
-        if not (words.doubt(name) and target in CHOICES and target in certain)
+        if not (words.doubt(name) and target in CHOICES
+                and any(other == target and rank <= words.rank(name) for other, rank in certain))
     }  # fmt: skip
     place = {target: n for n, target in reversed(list(enumerate(meant.values())))}
     ordered = sorted(meant.items(), key=lambda pair: (place[pair[1]], words.rank(pair[0]), words.doubt(pair[0])))
@@ -57,13 +61,18 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
     for name, target in list(mapped.items()):
         column = by_name[name]
         if target in DATES and column.filled and not column.dates:
-            reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})" if column.day_number else ""
-        elif target in DATES and 2 * column.dates < column.filled and words.must_prove_dates(name):
+            unread = next(iter(column.not_dates.texts), None)
+            reasons[name] = f"has no dates that can be read, such as {quoted(unread)}" if unread else ""
+            if column.day_number:
+                reasons[name] = f"has no dates ({column.day_number} {moments.DAY_NUMBER})"
+        elif target in DATES and 2 * column.dates < column.filled - column.nothings and words.must_prove_dates(name):
             reasons[name] = ""  # an empty reason: the column is listed among the columns without a field
         elif target == "incident_number" and (wrong := _mostly_no_numbers(column)):
             reasons[name] = f"has a value that cannot be a number of an incident: {quoted(wrong)}"
         elif target in model.LISTS and _is_prose(column, target):
             reasons[name] = "has sentences, and no list of ids or names"
+        elif target in _WEAKEST and _are_other_values(column, target):
+            reasons[name] = f"has no values of a {target}"
         elif target == "realized_risk_ids" and _are_values(column, "severity"):
             reasons[name] = "has levels, and no ids of risks"
         elif target == "category" and _are_verdicts(column):
@@ -79,6 +88,7 @@ def drop_misfits(mapped: dict[str, str], by_name: dict[str, Column]) -> dict[str
         weak = [name for name in all_names if words.rank(name) >= words.rank(weakest)]
         for name in weak if len(weak) < len(all_names) else ():
             del mapped[name]
+    drop_unneeded(mapped, by_name, reasons)
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -124,6 +134,35 @@ def faults_of_numbers(column: Column, by_name: Table[str, Column]) -> str:
     return listed and f"{listed} cells"
 
 
+def drop_unneeded(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """Of several columns of a status or a severity, remove those with unknown values that no row needs.
+
+    A column without any known value, such as the numbers of statuses, is needed only where the other columns are empty.
+    """
+    most = max(column.filled for column in by_name.values())
+    for field in _WEAKEST:
+        names = [name for name, target in mapped.items() if target == field]
+        ordered = sorted(names, key=lambda name: not _known(by_name[name], field))
+        mapped |= {name: mapped.pop(name) for name in ordered if ordered != names}
+        full = next((name for name in names if _known(by_name[name], field) == most), None)
+        for name in names:
+            if full not in (None, name) and _known(by_name[name], field) < by_name[name].filled:
+                reasons[name] = f"is not needed, because each row has its {quoted(str(full))}"
+                del mapped[name]
+
+
+def _known(column: Column, field: str) -> int:
+    """Return the number of cells whose value of a status or a severity is known."""
+    return sum(count for text, count in column.values.items() if words.value(field, text))
+
+
+def _are_other_values(column: Column, field: str) -> bool:
+    """Return whether no cell can be a value of the field: a column ``State`` may have places, or scores."""
+    is_doubtful = len(column.values) > _VALUES or words.may_be_place(column.name)
+    may_be = any(text.isdigit() and len(column.values) <= _VALUES for text in column.values)
+    return is_doubtful and column.filled > 0 and not may_be and not _known(column, field)
+
+
 def _are_verdicts(column: Column) -> bool:
     """Return whether all cells say if an alert was right."""
     return bool(column.values) and all(map(words.is_verdict, column.values))
@@ -156,7 +195,14 @@ def _mostly_no_numbers(column: Column) -> str | None:
 
 def _is_no_number(text: str) -> bool:
     text = as_number(text)
-    return len(text) > model.NUMBER_CHARACTERS or not text.isascii() or not text.isprintable() or "#" in text
+    return (
+        "://" in text
+        or len(text) > model.NUMBER_CHARACTERS
+        or not text.isascii()
+        or not text.isprintable()
+        or "#" in text
+        or _ROUNDED.fullmatch(text) is not None
+    )
 
 
 def drop_other_currencies(
@@ -199,15 +245,27 @@ def choose_by_cells(mapped: dict[str, str], by_name: dict[str, Column], reasons:
         target = words.by_cells(name) if name not in mapped else None
         if target is None or target in mapped.values():
             continue
-        if _are_titles(column) if target == "title" else _are_values(column, target):
+        if target in DATES:
+            fits = column.dates > 0 and 2 * column.dates >= column.filled - column.nothings
+        else:
+            fits = _are_titles(column) if target == "title" else _are_values(column, target)
+        if fits:
             mapped[name] = target
             reasons[name] = f"the {target}, because its cells fit and no other column is"
 
 
+def choose_answers(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
+    """If no other column is the status, add a column such as ``Closed?`` whose cells are only yes or no."""
+    for name, column in by_name.items():
+        is_answer = column.values and words.asks_closed(name) and all(map(words.answer, column.values))
+        if is_answer and "status" not in mapped.values():
+            mapped[name] = "status"
+            reasons[name] = "the status, because its cells say yes or no and no other column is"
+
+
 def _are_values(column: Column, target: str) -> bool:
     """Return whether most cells are values of a status or a severity."""
-    known = sum(count for text, count in column.values.items() if words.value(target, text))
-    return 2 * known > column.filled
+    return 2 * _known(column, target) > column.filled
 
 
 def _are_titles(column: Column) -> bool:
@@ -273,57 +331,6 @@ def with_clocks(mapped: dict[str, str], columns: list[Column], reasons: dict[str
                 "write the same field, or delete this line"
             )
     return joined
-
-
-def drop_plans(mapped: dict[str, str], by_name: dict[str, Column], reasons: dict[str, str]) -> None:
-    """If the file has due dates, remove a start without times. The two dates are then those of a plan of the work."""
-    due = next((name for name in by_name if words.is_plan(name, "due")), None)
-    for name in [name for name, target in mapped.items() if target == "occurred_at"]:
-        if due and words.is_plan(name, "start") and by_name[name].days == by_name[name].dates:
-            reasons[name] = f"may be the planned start of the work, because the file also has {quoted(due)}"
-            del mapped[name]
-
-
-def drop_late(mapped: dict[str, str], of_file: File, rules: moments.DateRules, reasons: dict[str, str]) -> None:
-    """Remove the dates that contradict the date of the entry, which is used as the detection.
-
-    A start after the entry is the start of the work. If the report was before the entry, the entry is not the
-    detection.
-    """
-    place = {column.name: n for n, column in reversed(list(enumerate(of_file.columns)))}
-    first = {target: name for name, target in reversed(mapped.items())}
-    entry = first.get("detected_at", "")
-    if words.rank(entry) < words.rank("opened"):
-        return
-    entered = [_moment(cells, place[entry], rules) for cells in of_file.sample]
-
-    def is_mostly_after(other: str, *, reverse: bool = False) -> bool:
-        """Return whether the other date is after the entry in most rows, or before it if ``reverse`` is true."""
-        dates = [_moment(cells, place[other], rules) for cells in of_file.sample]
-        signs = [(date > at) - (date < at) for date, at in zip(dates, entered, strict=True) if date and at]
-        return sum(signs) < 0 if reverse else sum(signs) > 0
-
-    start, report = first.get("occurred_at"), first.get("reported_at")
-    if start and is_mostly_after(start):
-        reasons[start] = f"is after {quoted(entry)} in most rows, so it is not the beginning of the incident"
-        del mapped[start]
-    if report and is_mostly_after(report, reverse=True):
-        reasons[entry] = f"is after {quoted(report)} in most rows, so it is not the detection"
-        del mapped[entry]
-
-
-def moment(cells: list[Any], place: int, rules: moments.DateRules) -> moments.Moment | None:
-    """Return the date of a cell, or None."""
-    try:
-        return moments.parse(as_text(cells[place]) if place < len(cells) else "", rules)
-    except ValueError:
-        return None
-
-
-def _moment(cells: list[Any], place: int, rules: moments.DateRules) -> str | None:
-    """Return the date of a cell that has a time, or None."""
-    date = moment(cells, place, rules)
-    return None if date is None or date.next_day else date.text
 
 
 def _has_clocks(column: Column) -> bool:

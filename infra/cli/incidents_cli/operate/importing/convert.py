@@ -33,7 +33,6 @@ _SEVERAL = 3  # columns
 _SURROGATE = re.compile("[\ud800-\udfff]")  # neither TOML nor the API has them
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")  # the number of a repeated name
 
-
 BELOW = (
     "is the title of a row without a number, date, status or severity; remove the row if it is a heading or is below "
     "the table, or add a status if the row is an incident"
@@ -44,6 +43,10 @@ OBJECT = f"is a JSON object; its name is taken, and the object goes {ends.REST}"
 NO_REGIME = "says that the incident is not reportable, or does not say it; the incident gets no regime"
 SLASHED = 'has " / " inside an item, which stays one item; to divide it, add " / " to list_separators'
 RIGHT = ', or the right date instead of ""'
+TOO_LONG = (
+    f"has more than {model.TEXT_BYTES // 1024} KiB with the columns without a field; add columns to leave_out, or "
+    'write rest = "leave_out"'
+)
 HEADING = "is missing, and the row has only one cell; remove the row if it is a heading inside the table"
 
 
@@ -163,6 +166,8 @@ class _Making:
     def take(self, body: dict[str, Any], name: str, target: str, cell: Any) -> None:
         """Put a cell into its field, or note the cell's error."""
         text = as_text(cell)
+        if ";#" in text and target not in model.PARAGRAPHS:
+            text = lists.of_sharepoint(text)
         meaning = self._mapping.meaning(folded(name), target, text)
         if meaning is None and target in _NAMED and (document := cells.json_object(text)) is not None:
             self.rest.append((name, text))
@@ -330,10 +335,10 @@ class _Making:
                 self.rest.append((name, text))
                 self.warnings.append(Violation(f"/{target}", f"{OBJECT} (column {shown(name)})"))
             return [words.name_of(item) or as_text(item) if isinstance(item, dict) else as_text(item) for item in items]
-        items = lists.items(text, self._mapping.list_separators)
-        if any(lists.SLASH in item for item in items):
+        divided = lists.items(text, self._mapping.list_separators)
+        if any(lists.SLASH in item for item in divided):
             self.warnings.append(Violation(f"/{target}", f"{SLASHED} (column {shown(name)})"))
-        return items
+        return divided
 
     def place_rest(self, body: dict[str, Any]) -> None:
         """Put the cells that no field takes into the description or the tags, as the mapping says."""
@@ -345,6 +350,8 @@ class _Making:
             return
         lines = "\n".join(f"{' '.join(name.split())}: {as_text(cell)}" for name, cell in self.rest)
         body["description"] = f"{body['description']}\n\n{lines}" if body.get("description") else lines
+        if len(body["description"].encode(errors="replace")) > model.TEXT_BYTES:
+            self.errors.append(Violation("/description", TOO_LONG))
 
 
 def as_number(text: str) -> str:

@@ -25,6 +25,7 @@ from .moments import Order
 _VALUES = 60  # at most so many distinct values of a column are listed
 _WORDS = 30  # at most so many distinct values without a digit are listed
 _ITEM = 40  # the most characters of an id or a name in a list
+_MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-][0-9:]{4,5})?\Z")
 _ITEM_END = re.compile("[;,\n]")
 _SHOWN = 3  # examples of values
 _LINES = 20  # lines of bad cells
@@ -72,6 +73,8 @@ class Column:
     lacks_offset: str | None = None  # an example
     dates: int = 0
     days: int = 0  # the number of dates without a time
+    midnights: int = 0  # the number of dates at midnight, which a program may write for a date without a time
+    nothings: int = 0  # the number of cells such as `-`, which stand for no value
     clocks: int = 0  # the number of times of day without a date
     other_clocks: int = 0  # the number of cells that are times of day only next to a date, such as ``8.15``
     loose_clocks: Cells = field(default_factory=Cells)  # the times of day only next to a date, such as ``8.15``
@@ -118,6 +121,7 @@ class Column:
         if words.is_fault(text):
             self.not_dates.add(line, text)
         elif not any(letter.isdigit() for letter in text):
+            self.nothings += words.is_nothing(text)
             if len(self.without_digits) < _WORDS:
                 self.without_digits[text] = None
         elif moments.is_clock(text):
@@ -159,6 +163,7 @@ class Column:
     def _add_date(self, text: str, line: int) -> None:
         self.dates += 1
         self.days += moments.is_day(text)
+        self.midnights += _MIDNIGHT.search(text) is not None
         possible = moments.possible_orders([text])
         if possible is not None:
             self.orders = possible if self.orders is None else self.orders & possible
@@ -167,7 +172,7 @@ class Column:
         try:
             moment = moments.parse(text, _RULES).text
         except ValueError as error:
-            if not moments.needs_setting(error):  # for example, a year before 1970
+            if not moments.needs_setting(error) and moments.MANY_ZONES not in str(error):  # a year before 1970
                 self.not_dates.add(line, text)
             return
         if moment > _last_moment():

@@ -6,15 +6,34 @@ from collections.abc import Iterable, Iterator, Sequence
 SLASH = " / "
 """A separator only if the mapping names it, because a name such as ``HR / Payroll`` may be one item."""
 
+_PRINTED = re.compile(r"\[([^\[\]]*)\]")
 _BULLET = re.compile(r"[-*\u2022\u2013\u2014] +")  # a dash without a space may be a part of the item
 
 
 def items(text: str, separators: Sequence[str]) -> list[str]:
-    """Return the items of a cell. A separator inside brackets divides nothing, as in ``Server (FS01, FS02)``."""
+    """Return the items of a cell. A separator inside brackets divides nothing, as in ``Server (FS01, FS02)``.
+
+    A program may print a list as ``[a, b]`` or ``['a', 'b']``, which is not JSON.
+    """
+    if printed := _PRINTED.fullmatch(text.strip()):
+        return [item.strip("'\"") for item in items(printed[1], (",", ";"))]
     stripped = map(str.strip, _parts(text, separators))
     return [
         item for item in (_BULLET.sub("", part, count=1) if _BULLET.match(part) else part for part in stripped) if item
     ]
+
+
+def of_sharepoint(text: str) -> str:
+    """Return the items that SharePoint has written into a cell, with semicolons and without the ids of the items.
+
+    SharePoint writes ``;#Mail;#ERP;#`` for choices, and ``Kim;#12;#Ana;#14`` or ``12;#Kim`` for items with ids.
+    """
+    parts = [part for part in text.split(";#") if part]
+    if not text.startswith(";#") and len(parts) % 2 == 0:
+        for named, ids in ((parts[::2], parts[1::2]), (parts[1::2], parts[::2])):
+            if all(map(str.isdigit, ids)):
+                return ";".join(named)
+    return ";".join(parts)
 
 
 def _parts(text: str, separators: Sequence[str]) -> Iterator[str]:

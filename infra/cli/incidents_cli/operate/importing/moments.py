@@ -4,8 +4,10 @@ If a date can be read in two ways, the mapping must say which way is right. Othe
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
@@ -18,13 +20,15 @@ OTHER_SEASON = "has the zone of the other season, such as CET in summer; the off
 TWICE = "is a time that the zone has twice, because the clocks went back; the earlier one is taken"
 NO_ZONE = "has no offset, so the mapping must name its zone; pass --zone, for example --zone Europe/Berlin"
 DAY_NUMBER = "looks like the number that a spreadsheet keeps for a day"
+MANY_ZONES = "has a zone with several meanings"
 NO_ORDER = "may be day-first or month-first; pass --date-order with the right one"
 
-# Months by their first letters in English, German, French and Spanish. The same letters mean the same month everywhere.
+# Months by their first letters in seven languages. The same letters mean the same month everywhere.
 _MONTHS = {
-    1: ("jan", "jän", "ene"), 2: ("feb", "fév", "fev"), 3: ("mar", "mär", "mrz"), 4: ("apr", "avr", "abr"),
-    5: ("may", "mai"), 6: ("jun", "juin"), 7: ("jul", "juil"), 8: ("aug", "aoû", "aou", "ago"), 9: ("sep",),
-    10: ("oct", "okt"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
+    1: ("jan", "jän", "ene", "gen"), 2: ("feb", "fév", "fev"), 3: ("mar", "mär", "mrz", "mrt", "maa"),
+    4: ("apr", "avr", "abr"), 5: ("may", "mai", "mag", "mei"), 6: ("jun", "juin", "giu"),
+    7: ("jul", "juil", "lug"), 8: ("aug", "aoû", "aou", "ago"), 9: ("sep", "set"),
+    10: ("oct", "okt", "ott", "out"), 11: ("nov",), 12: ("dec", "dez", "déc", "dic"),
 }  # fmt: skip
 # Other abbreviations, such as CST, have several meanings.
 _SEASONS = ("cet", "cest", "mez", "mesz")
@@ -42,12 +46,13 @@ _WEEKDAY = (
 # The patterns expect single spaces, because the texts are normalized before.
 _TIME = (
     r"(?P<hour>[0-9]{1,2})"
-    r"(?:[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?|(?= ?(?:Uhr|h|[AaPp]\.?[Mm])))"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Uhr|h)(?![a-z]))?"
+    r"(?:(?:[:.]| ?h ?)(?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
+    r"|(?= ?(?:Uhr|h|[AaPp]\.? ?[Mm])))"
+    r"(?: ?(?P<half>[AaPp])\.? ?[Mm]\.?)?(?: ?(?:Uhr|h)(?![a-z]))?"
 )
 _CLOCK = (
-    rf"(?:(?:T|,? |, um | um |,? @ |,? at ){_TIME}"
-    r"(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+    rf"(?:(?:T|,? |, um | um |,? @ |,? at | à | a las? ){_TIME}"
+    r"(?: ?(?P<zone>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?|(?:UTC|GMT)[+-][0-9](?::[0-9]{2})?))?)?"
 )
 _ISO = re.compile(
     _WEEKDAY + r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})" + _CLOCK, re.IGNORECASE
@@ -77,14 +82,20 @@ _NO_DATES = frozenset({
     (1, 1, 1904), (1, 1, 1970), (1, 1, 4501), (12, 31, 9999),
 })  # fmt: skip
 _NAME_OF_ZONE = re.compile(r"(.*[0-9Z]) \((?:[^()0-9]{2,60})\)")  # JavaScript writes the name after the offset
-_ONLY_ZONE = re.compile(r"(.*[0-9]) \((UTC|GMT|CES?T|MES?Z)\)", re.IGNORECASE)
+_ONLY_ZONE = re.compile(r"(.*[0-9Mm.]) \((UTC|GMT|CES?T|MES?Z|(?:UTC|GMT)[+-][0-9:]{1,5})\)", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"[A-Z]{3,5}|\([A-Z]{3,5}\)")  # the abbreviation of a zone
+# Unix writes the year after the time, as in `Mon Mar 04 09:15:22 CET 2024`.
+_YEAR_LAST = re.compile(
+    r"([A-Z][a-z]{2} [A-Z][a-z]{2} [0-9]{1,2}) ([0-9:]{8})((?: [A-Z]{3,5}| [+-][0-9]{4})?) ([0-9]{4})"
+)
+_FILLERS = re.compile(r"([0-9])(?:st|nd|rd|th|er)\b|([0-9a-z]) de(?= [0-9a-z])", re.IGNORECASE)  # as in `4th`
+_MILITARY = re.compile(r"( [0-2][0-9])([0-5][0-9])(?: ?h(?:rs)?| ?hours)?((?: [A-Z]{3,4})?|Z)\Z")  # as in `0820 hrs`
+_CHARACTERS = str.maketrans({"年": "-", "月": "-", "日": "", "\u2212": "-"})
 _DAY_NUMBER = re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?")  # these numbers are days of the years 1954 to 2091
+_HOURS = re.compile(r"([+-])([0-9]{1,2}):?([0-9]{2})?\Z")  # also as in `GMT+1`
 _OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
-# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds. The value is the
-# factor to milliseconds.
-_EPOCH = {10: 1000, 13: 1}
-
-
+# A number of 10 digits is in seconds, and a number of 13 digits is in milliseconds.
+_EPOCH = re.compile(r"([0-9]{10})(?:([0-9]{3})|\.([0-9]{1,9}))?", re.ASCII)
 _HAS_NO_HOUR = re.compile(r"^(?!.*%[HIcXsfTR])")
 
 
@@ -112,9 +123,9 @@ def parse(text: str, rules: DateRules) -> Moment:
 
     A date without a time is the beginning of the day in the mapping's zone.
     """
-    text = _with_plain_zone(" ".join(text.split()))
-    if text.isdigit() and text.isascii() and len(text) in _EPOCH:
-        return Moment(timestamps.from_milliseconds(int(text) * _EPOCH[len(text)]))
+    text = " ".join(text.split())
+    if epoch := _EPOCH.fullmatch(text):
+        return Moment(timestamps.from_milliseconds(int(f"{epoch[1]}{(epoch[2] or epoch[3] or '')[:3]:0<3}")))
     for form in rules.formats:
         try:
             moment = datetime.strptime(text, form)  # noqa: DTZ007  # _in_zone sets the zone
@@ -122,7 +133,13 @@ def parse(text: str, rules: DateRules) -> Moment:
         except ValueError as error:
             if "does not match format" not in str(error) and "unconverted data" not in str(error):
                 raise
+    text = _plain(text)
+    text, name = _without_abbreviation(text)
     moment = _read(text, rules.order)
+    if name and moment.tzinfo is None and rules.zone is not None:
+        moment = moment.replace(tzinfo=_of_abbreviation(name, moment, rules.zone))
+        if moment.utcoffset() != moment.replace(tzinfo=rules.zone).utcoffset():
+            return _in_zone(moment, rules)._replace(warning=OTHER_SEASON)
     match = _matched(text) if ":" not in text else None  # a colon is only in a time
     if text[-1:].isalpha() and _is_of_other_season(text, moment):
         return _in_zone(moment, rules)._replace(warning=OTHER_SEASON)
@@ -134,14 +151,48 @@ def needs_setting(error: ValueError) -> bool:
     return str(error) in (NO_ZONE, NO_ORDER) or str(error).startswith(DAY_NUMBER)
 
 
-def _with_plain_zone(text: str) -> str:
-    """Return a date without brackets around its zone, and without the zone's name after an offset."""
-    if not text.endswith(")"):
+@lru_cache(maxsize=8)  # several functions ask about the same cell
+def _plain(text: str) -> str:
+    """Return a date in a form that the patterns know, with single spaces.
+
+    The result has no brackets around the zone, no zone after an offset, no ordinals, and the year before the time.
+    """
+    text = " ".join(text.split())
+    if _matched(text):
         return text
+    text = _FILLERS.sub(r"\1\2", text.translate(_CHARACTERS)).strip()
+    if ":" not in text:
+        text = _MILITARY.sub(r"\1:\2\3", text)
+    if parts := _YEAR_LAST.fullmatch(text):
+        text = f"{parts[1]} {parts[4]} {parts[2]}{parts[3]}"
     if (only := _ONLY_ZONE.fullmatch(text)) and not _HAS_OFFSET.search(only[1]):
         return f"{only[1]} {only[2]}"
     named = _NAME_OF_ZONE.fullmatch(text)
-    return named[1] if named and _HAS_OFFSET.search(named[1]) else text
+    date, _, last = text.rpartition(" ")
+    date = named[1] if named else date if _ABBREVIATION.fullmatch(last) else ""
+    return date if ":" in date and _HAS_OFFSET.search(date) else text
+
+
+def _without_abbreviation(text: str) -> tuple[str, str | None]:
+    """Return a date without the abbreviation of a zone such as ``EST``, and the abbreviation.
+
+    The abbreviations with only one meaning stay in the text.
+    """
+    date, _, last = text.rpartition(" ")
+    name = last.strip("()")
+    return (date, name) if _ABBREVIATION.fullmatch(last) and name.casefold() not in _ZONES else (text, None)
+
+
+def _of_abbreviation(name: str, moment: datetime, of_mapping: tzinfo) -> tzinfo:
+    """Return the offset of an abbreviation that the mapping's zone has at a moment, or in the other season.
+
+    Raises ValueError for any other abbreviation, because an abbreviation such as CST has several meanings.
+    """
+    for month in (moment.month, 1, 7):
+        there = moment.replace(month=month, day=1, tzinfo=of_mapping)
+        if there.tzname() == name and (offset := there.utcoffset()) is not None:
+            return timezone(offset)
+    raise ValueError(f"{MANY_ZONES}: {name!r}; write an offset such as +01:00, or pass --zone with the zone of {name}")
 
 
 def _is_of_other_season(text: str, moment: datetime) -> bool:
@@ -160,7 +211,7 @@ def is_no_date(text: str) -> bool:
     """Return whether a text stands for an unknown date, such as ``0.0.00``, ``0000-00-00`` or ``01.01.4501``."""
     if is_clock(text):
         return False
-    text = " ".join(text.split())
+    text = _plain(text)
     if "0" in text and not text.strip("0 .-/:T"):
         return True
     match = _ISO.fullmatch(text) or _of_numbers(text)
@@ -177,7 +228,7 @@ def is_day_number(text: str) -> bool:
 
 def is_day(text: str) -> bool:
     """Return whether a text is a date without a time."""
-    match = _matched(" ".join(text.split()))
+    match = _matched(_plain(text))
     return match is not None and match["hour"] is None
 
 
@@ -207,7 +258,7 @@ def possible_orders(dates: Iterable[str]) -> set[Order] | None:
     """Return the orders of day, month and year that fit all given dates, or None if no date needs an order."""
     possible: set[Order] | None = None
     for text in dates:
-        match = _of_numbers(" ".join(text.split()))
+        match = _of_numbers(_without_abbreviation(_plain(text))[0])
         if match and match["mark"][0] != ".":
             here: set[Order] = {order for order in ORDERS if _can_be_read(match, order)}
             possible = here if possible is None else possible & here
@@ -216,23 +267,20 @@ def possible_orders(dates: Iterable[str]) -> set[Order] | None:
 
 def lacks_offset(text: str) -> bool:
     """Return whether a text is a date that needs a zone."""
-    return any(_is_naive(text, order) for order in ORDERS)
+    return any(moment.tzinfo is None for moment in _moments(text))
 
 
 def looks_like_date(text: str) -> bool:
     """Return whether a text can be read as a date in some order."""
-    try:
-        parse(text, DateRules(UTC, "day-first"))
-    except ValueError:
-        return any(_is_naive(text, order) for order in ORDERS)
-    return True
+    return _EPOCH.fullmatch(text.strip()) is not None or any(True for _ in _moments(text))
 
 
-def _is_naive(text: str, order: Order) -> bool:
-    try:
-        return _read(" ".join(text.split()), order).tzinfo is None
-    except ValueError:
-        return False
+def _moments(text: str) -> Iterator[datetime]:
+    """Yield the dates that a text means in each order, without the abbreviation of its zone."""
+    text, _ = _without_abbreviation(_plain(text))
+    for order in ORDERS if _matched(text) else ():
+        with suppress(ValueError):
+            yield _read(text, order)
 
 
 def _can_be_read(match: re.Match[str], order: Order) -> bool:
@@ -298,7 +346,7 @@ def _month(name: str) -> int:
 def _at(match: re.Match[str], year: int, month: int, day: int) -> datetime:
     hour = int(match["hour"] or 0)
     if match["half"]:
-        if not 1 <= hour <= 12:
+        if hour > 12:
             raise ValueError(f"is not a date and time: {match[0]!r}")
         hour = hour % 12 + (12 if match["half"] in "pP" else 0)
     micro = int(f"{(match['part'] or '')[:6]:0<6}")
@@ -317,9 +365,9 @@ def _offset(text: str) -> tzinfo:
     if known is not None:
         return timezone(timedelta(minutes=known))
     if text.isalpha():
-        raise ValueError(f"has a zone with several meanings: {text!r}; write an offset such as +01:00")
-    digits = text.removeprefix("UTC").removeprefix("GMT")
-    return zone(digits if len(digits) > 3 else f"{digits}:00")
+        raise ValueError(f"{MANY_ZONES}: {text!r}; write an offset such as +01:00")
+    sign, hours, minutes = _HOURS.findall(text)[0]
+    return zone(f"{sign}{hours:0>2}:{minutes or '00'}")
 
 
 def _with_next_day(moment: datetime, rules: DateRules) -> Moment:

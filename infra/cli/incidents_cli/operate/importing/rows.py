@@ -41,6 +41,7 @@ _LEFT_OUT = {
 """The lines of an export without an incident: for each kind, the types of the members, and the warning."""
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # a row with the sum of a table has none of these fields
+_ONE_CELL = Violation("", "has only one cell; remove the row if it is a heading or is below the table")
 _REPEATED = Violation("", "repeats the names of the columns; remove the row")
 TOTAL = (
     "begins with a word for a total, and the row has no date, status or number; remove a row that is the sum of a "
@@ -83,7 +84,7 @@ def read(file: Path, mapping: Mapping | None = None) -> Iterator[Row]:
             mapping = mapping or of_fields({})
             yield from _of_table(file, tables.read_workbook(file, mapping.sheet), mapping)
         elif mapping is None:
-            yield from _of_table(file, tables.read(file, "utf-8-sig", ","), None)
+            yield from _of_table(file, tables.read(file, "utf-8-sig", ",", as_shown=False), None)
         else:
             encoding = mapping.encoding or tables.encoding(file)
             encoding = "utf-8-sig" if encoding == "utf-8" else encoding
@@ -188,6 +189,8 @@ def _of_record(line: int, header: list[str], record: list[Any], mapping: Mapping
     if len(record) == len(header):
         return _of_cells(line, texts, mapping)
     texts |= {"": record[len(header) :]} if len(record) > len(header) else {}
+    if mapping is not None and len(record) == 1 and len(header) > 2:
+        return Row(line, _member("cells", texts), unreadable=(_ONE_CELL,))
     wrong = Violation("", f"must have {len(header)} cells, like the header, not {len(record)}")
     return Row(line, _member("cells", texts), unreadable=(wrong,))
 

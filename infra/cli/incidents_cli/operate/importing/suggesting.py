@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from incidents.domain import model
 
-from . import bad_cells, choosing, facts, lists, mapping, moments, tables, words
+from . import bad_cells, choosing, facts, lists, mapping, misleading, moments, tables, words
 from .convert import DATES
 from .facts import Column, File
 from .mapping import LAST_KNOWN, OPEN, Mapping, folded, quoted, shown
@@ -82,13 +82,16 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         mapped = choosing.targets([name for name, column in by_name.items() if not column.repeats], known.mapping)
         if known.preset is None:
             reasons = choosing.drop_misfits(mapped, by_name)
+            misleading.read_forms(mapped, by_name, reasons)
             money = choosing.drop_other_currencies(mapped, by_name, settings, reasons, notes)
             choosing.choose_by_cells(mapped, by_name, reasons)
+            choosing.choose_answers(mapped, by_name, reasons)
             choosing.choose_closing(mapped, by_name, reasons)
             if not (known.mapping and "title" in known.mapping.constants):
                 choosing.choose_title(mapped, by_name, reasons)
-            choosing.drop_plans(mapped, by_name, reasons)
-            choosing.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
+            misleading.drop_plans(mapped, by_name, reasons)
+            misleading.drop_late(mapped, of_file, _rules(mapped, by_name, settings), reasons)
+            misleading.drop_open_ends(mapped, of_file, _rules(mapped, by_name, settings), reasons)
         mapped = choosing.with_clocks(mapped, of_file.columns, reasons)
     for name in (name for name, column in by_name.items() if column.repeats and name not in mapped):
         reasons[name] = f"repeats the name of a column; if it has another field, add a line for {quoted(name)}"
@@ -115,8 +118,7 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
         f"# {quoted(name)} {shown(reasons.get(name, 'has no field'))}: it goes into the {rest}" for name in rests
     )
     yield from _missing(mapped, known.mapping, notes)
-    notes += _of_rests([by_name[name] for name in rests if name not in reasons], rest)
-    notes += [f"{quoted(name)} {reasons[name]}." for name in rests if name in reasons]
+    notes += bad_cells.of_rests([by_name[name] for name in rests], of_file, reasons, rest)
     times = {name for name in mapped if reasons.get(name, "").startswith(choosing.TIMES_OF)}
     notes += bad_cells.notes(of_file, by_name, mapped, times, _rules(mapped, by_name, settings))
     yield from _values(by_name, mapped, known, times, notes)
@@ -127,7 +129,14 @@ def _lines(file: Path, of_file: File, known: _Known, settings: Table[str, Any], 
 def _form(of_file: File, notes: list[str]) -> Iterator[str]:
     """Yield the lines about the form of the file."""
     if of_file.encoding is not None:
-        doubt = "  # a guess: the file is not UTF-8" if of_file.encoding == "cp1252" else ""
+        is_guess = of_file.encoding in tables.GUESSES
+        doubt = "  # a guess: the file is not UTF-8" if is_guess else ""
+        texts = (text for column in of_file.columns for text in (column.name, *column.values))
+        if example := next((text for text in texts if is_guess and not text.isascii()), None):
+            notes.append(
+                f"The file is not UTF-8. It is read as {of_file.encoding}, for example {quoted(example)}. If this text "
+                "is wrong, save the file as UTF-8."
+            )
         yield f"encoding = {quoted(of_file.encoding)}{doubt}"
         yield f"separator = {quoted(of_file.separator or ',')}"
     if of_file.sheet:
@@ -167,7 +176,7 @@ def _columns(mapped: dict[str, str], reasons: dict[str, str], constants: Table[s
             note = "  # only for --closed-without-date=last-known"
         elif target in taken and target not in model.LISTS and target not in model.PARAGRAPHS:
             note = f"  # where {shown(taken[target])} is empty"
-        elif target == "detected_at" and words.rank(name) >= words.rank("opened"):
+        elif target == "detected_at" and words.is_entry(name):
             note = "  # the date of the entry is used as the date of the detection"
         yield f"{quoted(name)} = {quoted(target)}{note}"
         taken.setdefault(target, name)
@@ -196,22 +205,13 @@ def _missing(mapped: dict[str, str], known: Mapping | None, notes: list[str]) ->
         yield f"# {_NO_BEGINNING}"
 
 
-def _of_rests(columns: list[Column], rest: str) -> Iterator[str]:
-    """Yield notes about the columns without a field."""
-    if columns:
-        listed = ", ".join(quoted(column.name) for column in columns)
-        yield f"Columns without a field, which go into the {rest}: {listed}."
-    if dated := ", ".join(quoted(column.name) for column in columns if column.dates):
-        yield f"Of these columns, the following have dates: {dated}. If a date is one of the incident, add its field."
-
-
 def _reading(
     by_name: dict[str, Column], mapped: dict[str, str], settings: Table[str, Any], notes: list[str]
 ) -> Iterator[str]:
     """Yield the lines about dates, amounts and lists."""
     dates = [column for name, column in by_name.items() if mapped.get(name) in DATES or words.may_be_closing(name)]
     yield from _zone([column for column in dates if column.lacks_offset], settings, notes)
-    orders = _orders(dates)
+    orders = _orders(dates, by_name)
     if "date_order" in settings:
         yield f"date_order = {quoted(settings['date_order'])}"
     elif orders is not None and len(orders) == 1:
@@ -251,15 +251,22 @@ def _has_slashes(columns: list[Column]) -> bool:
     return bool(slashed) and all(lists.prove_slashes(column.values) for column in slashed)
 
 
-def _orders(dates: list[Column]) -> set[Order] | None:
-    """Return the orders of day, month and year that fit all columns of dates, or None if no date needs an order."""
+def _orders(dates: list[Column], by_name: Table[str, Column]) -> set[Order] | None:
+    """Return the orders of day, month and year that fit all columns of dates, or None if no date needs an order.
+
+    The other columns of the file decide if they have dates, too, and the given columns leave more than one order.
+    """
     known = [column.orders for column in dates if column.orders is not None]
-    return set.intersection(*known) if known else None
+    orders = set.intersection(*known) if known else None
+    for column in by_name.values():
+        if orders and column.orders and 2 * column.dates > column.filled:
+            orders = orders & column.orders or orders
+    return orders
 
 
 def _rules(mapped: Table[str, str], by_name: Table[str, Column], settings: Table[str, Any]) -> moments.DateRules:
     """Return rules by which the dates of one row can be compared. Two dates without an offset have the same zone."""
-    orders = _orders([by_name[name] for name, target in mapped.items() if target in DATES])
+    orders = _orders([by_name[name] for name, target in mapped.items() if target in DATES], by_name)
     order = settings.get("date_order") or (next(iter(orders)) if orders and len(orders) == 1 else None)
     return moments.DateRules(UTC, order, tuple(settings.get("date_formats", ())))
 
@@ -270,7 +277,7 @@ def _zone(naive: list[Column], settings: Table[str, Any], notes: list[str]) -> I
     given = settings.get("zone")
     if given:
         yield f"zone = {quoted(given)}"
-    elif said and len(said) == len({column.name for column in naive}):
+    elif len(set(said.values())) == 1 and len(said) == len({column.name for column in naive}):
         given = next(iter(said.values()))
         yield f"zone = {quoted(given)}  # from the names of the columns"
     elif naive:
@@ -345,6 +352,8 @@ def _choices(
             continue  # a given table already has this value
         if meaning is None:
             meaning = words.value(target, text)
+        if meaning is None and target == "status" and words.asks_closed(column.name):
+            meaning = {"yes": "closed", "no": "new"}.get(words.answer(text) or "")
         if meaning is None and target == "severity" and words.is_undecided(text):
             lines[text] = '""  # no severity yet, so it goes where the rest goes'
             continue
@@ -354,7 +363,7 @@ def _choices(
             continue
         lines[text] = quoted(meaning)
         others = same.setdefault(meaning, [])
-        if target == "severity" and words.word(text) not in map(words.word, others):
+        if target == "severity" and _bare(text) not in map(_bare, others):
             if others:
                 lines[text] += f"  # as {', '.join(map(quoted, others))}"
             others.append(text)
@@ -364,6 +373,12 @@ def _choices(
                 f"{' and '.join(map(quoted, texts))} of {shown(column.name)} become the same severity: {meaning}."
             )
     return lines
+
+
+def _bare(severity: str) -> str:
+    """Return a severity without a number, as in ``1 - High``. A number as in ``P1`` is a part of the severity."""
+    word = words.word(severity)
+    return word if words.value("severity", word) else folded(severity)
 
 
 def _literal(value: Any) -> str:

@@ -23,7 +23,12 @@ WORKBOOK_MEMORY = 2 * 1024**3  # this number of bytes is enough for 4 million ce
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of a CSV file for Excel may name the separator
+_PACKED = b"PK\x03\x04"  # the beginning of a workbook
 _BLOCK = 1 << 20
+GUESSES = ("cp1252", "mac_roman")
+_FORMULA = re.compile(r'="([^"]*)"')  # the formula of a text
+_MAC_LETTER = re.compile(r"[A-Za-z][\x87-\x90\x98\x9a\x9b\x9d\x9f][a-z]")
+_WINDOWS_LETTER = re.compile(r"[A-Za-z][\xc0-\xff][a-z]")
 _LISTED = 20  # the most names of sheets in a message
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -40,10 +45,12 @@ def is_workbook(file: Path) -> bool:
 
 
 def encoding(file: Path) -> str:
-    """Return the encoding of a text file, after a check of all its bytes: UTF-8, UTF-16, or else cp1252."""
+    """Return the encoding of a text file, after a check of all its bytes: UTF-8, UTF-16, or else one of the guesses."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with file.open("rb") as content:
         start = content.read(_BLOCK)
+        if start.startswith(_PACKED):
+            raise StepFailed(f"{file} is a workbook.", "", "Rename the file, so that its name ends in .xlsx or .ods.")
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return name
@@ -54,13 +61,19 @@ def encoding(file: Path) -> str:
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:
-                return "cp1252"
+                return _guess(block)
             block = content.read(_BLOCK)
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return "cp1252"
+        return _guess(start)
     return "utf-8"
+
+
+def _guess(block: bytes) -> str:
+    """Return the encoding of Excel on Windows or on a Mac. Each has its letters where the other has its signs."""
+    text = block.decode("latin-1")  # each byte becomes one character
+    return "mac_roman" if len(_MAC_LETTER.findall(text)) > len(_WINDOWS_LETTER.findall(text)) else "cp1252"
 
 
 def separator(file: Path, encoding: str) -> str:
@@ -88,7 +101,7 @@ def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | No
             try:
                 for n, record in enumerate(csv.reader(text, delimiter=candidate)):
                     first = first or len(record)
-                    widths[len(record)] += any(record)
+                    widths[len(record)] += any(record) and not _is_ruler(record)
                     if n == 50:
                         break
             except csv.Error:
@@ -99,10 +112,11 @@ def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | No
     return best
 
 
-def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
+def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) -> Iterator[Record]:
     """Yield the records of a CSV file, with the header as the first one.
 
-    Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
+    A cell such as ``="0017"`` is the text ``0017``, and a ruler such as ``----`` is no record, unless ``as_shown`` is
+    false. Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
     """
     csv.field_size_limit(CELL_CHARACTERS)
     with file.open(encoding=encoding, newline="") as text:
@@ -110,7 +124,10 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
         first = 1  # the first line of the next record, which may have several lines
         try:
             for record in records:
-                if first > 1 or not _SEPARATOR_LINE.fullmatch(separator.join(record)):
+                is_hint = first == 1 and _SEPARATOR_LINE.fullmatch(separator.join(record))
+                if as_shown:
+                    record = [_as_shown(cell) if cell[:1] == "=" else cell for cell in record]
+                if not is_hint and not (as_shown and _is_ruler(record)):
                     yield Record(first, record)
                 first = records.line_num + 1
         except csv.Error as error:
@@ -118,6 +135,16 @@ def read(file: Path, encoding: str, separator: str) -> Iterator[Record]:
             if "field larger" in str(error):
                 advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
+
+
+def _is_ruler(record: Sequence[str]) -> bool:
+    """Return whether a record is only a line in the picture of a table, such as ``|----|----|``."""
+    return any("---" in cell for cell in record) and not "".join(record).strip("-+:| ")
+
+
+def _as_shown(cell: str) -> str:
+    match = _FORMULA.fullmatch(cell)
+    return match[1] if match else cell
 
 
 def read_workbook(file: Path, sheet: str | None, *, as_shown: bool = True) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ _ALTERNATIVES = re.compile(r"[/&]|\s(?:und|oder|and|or|et|ou|y|o)\s")
 _TEXTS = model.LISTS | model.PARAGRAPHS | {"title", "category"}
 _ANSWER_END = re.compile(r"[\s,;:./(\[!]")
 _ENDS = ("contained_at", "closed_at")
+_NAMED = re.compile(r"(?:priority|priorität|prio|severity|schweregrad|status)[ :]+(?=\S)", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC|GMT) ?([+-])([0-9]{1,2}):?([0-9]{2})?", re.IGNORECASE)
+_PICTURES = ("So", "Sk", "Cf", "Mn")  # the categories of the characters of an emoji
 _CUSTOM_FIELD = re.compile(
     r"(?:custom field|benutzerdefiniertes feld|champs? personnalisé|campo personalizado) \((.+)\)"
 )
@@ -87,6 +91,11 @@ def rank(column: str) -> int:
     return _entry(column).rank
 
 
+def is_entry(column: str) -> bool:
+    """Return whether a column has the date of the entry, such as ``Created``, which may be used as the detection."""
+    return _entry(column).field == "detected_at" and rank(column) >= rank("opened")
+
+
 def doubt(column: str) -> int:
     """Return the doubt about a column's name: 1 or 2 if the name has a note in brackets, and otherwise 0."""
     return _entry(column).doubt
@@ -98,7 +107,9 @@ def must_prove_dates(column: str) -> bool:
 
 
 def zone(column: str) -> str | None:
-    """Return the zone in a column's name, such as UTC in ``Created (UTC)``, or None."""
+    """Return the zone in a column's name, such as UTC in ``Created (UTC)`` or ``+01:00`` in ``GMT+1``, or None."""
+    if offset := _OFFSET.search(column):
+        return f"{offset[1]}{offset[2]:0>2}:{offset[3] or '00'}"
     return None if {"utc", "gmt"}.isdisjoint(tokens(column)) else "UTC"
 
 
@@ -119,7 +130,14 @@ def _entry(column: str) -> _Entry:
     known = _by_column()
     forms = (form for name in (column, divided) for form in _forms(folded(name)))
     exact = next((known[form] for form in forms if form in known), None)
-    return exact or _by_words(column) or _by_words(divided) or _UNKNOWN
+    return exact or _by_words(column) or _by_words(divided) or _of_label(folded(divided)) or _UNKNOWN
+
+
+def _of_label(name: str) -> _Entry | None:
+    """Return the entry of the words for a status or a severity, such as ``status_label`` next to ``status``."""
+    first, _, last = name.rpartition(" ")
+    entry = _entry(first) if last in _words()["marks"]["labels"] and first else _UNKNOWN
+    return entry if entry.field in ("status", "severity") else None
 
 
 def _by_words(name: str) -> _Entry | None:
@@ -179,7 +197,13 @@ def _forms(name: str) -> Iterator[str]:
 @cache
 def _by_value(field: str) -> dict[str, str]:
     listed = _words()["values"][field].items()
-    return {form: value for value, words in listed for word in [value, *words] for form in spellings(folded(word))}
+    pairs = [(form, value) for value, words in listed for word in [value, *words] for form in spellings(folded(word))]
+    return {_squeezed(form): value for form, value in pairs} | dict(pairs)
+
+
+def _squeezed(text: str) -> str:
+    """Return a text without spaces and hyphens, as in ``Onhold`` or ``P-1``."""
+    return text.replace(" ", "").replace("-", "")
 
 
 def value(field: str, text: str) -> str | None:
@@ -189,6 +213,11 @@ def value(field: str, text: str) -> str | None:
     highest severity in one program and the lowest in another. A note is ignored, as in ``Closed - by vendor`` or
     ``in Bearbeitung (ext.)``, unless the note also means a value. Then the text means a value only if the two agree.
     """
+    named = _NAMED.match(text)  # as in `Priority 1 - Critical`
+    return _value(field, text) or (_value(field, text[named.end() :]) if named else None)
+
+
+def _value(field: str, text: str) -> str | None:
     if exact := _listed(field, text):
         return exact
     bare, notes = parted(text)
@@ -206,7 +235,8 @@ def value(field: str, text: str) -> str | None:
 def _listed(field: str, text: str) -> str | None:
     known = _by_value(field)
     whole = plain(folded(text))
-    forms = (whole, whole.replace(" ", ""), whole.replace("-", " "), plain(word(text)))
+    of_incident = " ".join(word for word in whole.split() if word not in _vocabulary().incidents)
+    forms = (whole, _squeezed(whole), whole.replace("-", " "), plain(word(text)), of_incident)
     return next((known[form] for form in forms if form in known), None)
 
 
@@ -241,8 +271,8 @@ def preset(header: list[str]) -> str | None:
 
 
 def word(text: str) -> str:
-    """Return a text without a number before or after the word, as in ``1 - High``."""
-    whole = folded(text)
+    """Return a text without a number or a picture before or after the word, as in ``1 - High``."""
+    whole = "".join(letter for letter in folded(text) if unicodedata.category(letter) not in _PICTURES)
     return whole.strip("0123456789 -\u2013:().").strip() or whole
 
 
@@ -256,7 +286,13 @@ def may_be_closing(column: str) -> bool:
 
 def is_undecided(severity: str) -> bool:
     """Return whether a severity means that it is still undecided, such as ``?`` or ``k. A.``."""
-    return folded(severity) in _words()["no_severity"]["words"]
+    if len(severity) > _CHARACTERS:
+        return False
+    text = folded(severity)
+    bare = text.strip("-\u2013.?*<>() ")
+    return not bare or any(
+        form in _words()[name]["words"] for name in ("no_severity", "nothing") for form in (text, bare)
+    )
 
 
 def is_nothing(text: str) -> bool:
@@ -264,7 +300,7 @@ def is_nothing(text: str) -> bool:
 
     This is only for columns of owners, categories or lists.
     """
-    return is_undecided(text) or folded(text) in _words()["nothing"]["words"]
+    return is_undecided(text)
 
 
 def answer(text: str) -> Literal["yes", "no"] | None:
@@ -279,6 +315,22 @@ def answer(text: str) -> Literal["yes", "no"] | None:
 def is_plan(column: str, end: Literal["start", "due"]) -> bool:
     """Return whether a column may be a date of a plan: the start of the work, or its due date."""
     return not set(_words()["plans"][end]).isdisjoint(_forms(folded(column)))
+
+
+def asks_closed(column: str) -> bool:
+    """Return whether a column's name may ask if an incident is closed, as in ``Closed?`` or ``Erledigt (ja/nein)``."""
+    return folded(parted(column).text).strip(f"{_SIGNS}?") in _words()["closed"]["words"]
+
+
+def may_be_place(column: str) -> bool:
+    """Return whether a column's name means a status or a part of a country, such as ``State``."""
+    return folded(column).strip(_SIGNS) in _words()["places"]["words"]
+
+
+def part_of_form(column: str) -> str | None:
+    """Return what a column's name says about the filling of a form: ``start``, ``sent``, ``person``, or None."""
+    name = folded(column)
+    return next((part for part, listed in _words()["forms"].items() if name in listed), None)
 
 
 def is_verdict(text: str) -> bool:
