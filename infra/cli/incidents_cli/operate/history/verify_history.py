@@ -142,14 +142,14 @@ def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]])
     for position, run, limit, version, head in report.sealed.get(incident_id, []):
         at = changes[version - 1]["at"] if version <= len(changes) else "~"  # which is after all times
         restored = [time for later, time in report.restores if later > position and time < min(at, limit)]
-        if at != "~" and head == heads[version]:
-            if at > limit:
-                yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
-        elif restored:  # it took this change away, and kept the changes before its time
+        is_same = at != "~" and head == heads[version]
+        if restored and (at > limit or not is_same):  # it took this change away, and kept the changes before its time
             version = min(version, sum(change["at"] <= min(restored) for change in changes))
             report.lost.add(incident_id)
-        else:
+        elif not is_same:
             yield f"a manifest has another change {version}" if changes else "the export does not have it"
+        elif at > limit:
+            yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
         runs[run] = max(version, runs.get(run, 0))  # the highest version that a run has
     for version, change in enumerate(changes, start=1):
         run = bisect_left(report.ends, change["at"])  # the run that must have the change; the newest run may be too old
