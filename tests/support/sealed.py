@@ -67,7 +67,7 @@ class SealedTenant:
             self._create()
             self._live(steps)
         if past == "a restore":
-            kept, at = self._kept(), self.now
+            kept, at = self.kept(), self.now
             self._live(steps // 2)
             self.restore(kept, at)
             self._live(steps // 2)
@@ -138,10 +138,11 @@ class SealedTenant:
         items = [item for item in shown if item and item["updated_at"]["S"] >= start]
         return sorted(items, key=lambda item: (item["updated_at"]["S"], item["sk"]["S"]))
 
-    def _kept(self) -> Any:
+    def kept(self) -> Any:
+        """Return the content of the table, for a restore."""
         return deepcopy(self._stored)
 
-    def restore(self, kept: Any, at: int) -> None:
+    def restore(self, kept: Any, at: int, *, is_sealed: bool = True) -> None:
         """Restore the table to an earlier time, live a little with it, and seal the restore."""
         self._stored = kept
         self._index = {incident_id: [(0, stored.item)] for incident_id, (_, stored, _) in kept.items()}
@@ -149,6 +150,8 @@ class SealedTenant:
         self._change()
         if self._random.random() < 0.5:
             self.seal()
+        if not is_sealed:
+            return
         self.entries = {}
         self.seal(Record(restored_to=timestamps.from_milliseconds(at)), whole=True)
 
@@ -180,6 +183,11 @@ class SealedTenant:
         real, self.now = self.now, at
         self._create()
         self.now = real
+
+    def replace_last(self, content: Document) -> None:
+        """Sign another manifest in place of the last one."""
+        manifest = wire_form.canonical_json(content)
+        self.files[-1], self._position = self.key.sign(manifest), manifests.position(manifest)
 
     def ends(self) -> list[int]:
         """Return the ends of the manifests, in milliseconds."""

@@ -5,14 +5,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 
 import pytest
+from incidents.domain import timestamps
 from incidents_cli.operate.history import verify_history
 
 from tests.support import scale
-from tests.support.sealed import SealedTenant, SigningKey, attacked, damaged, timed
+from tests.support.sealed import HOUR, SealedTenant, SigningKey, attacked, damaged, timed
 
 TENANTS = scale.of(short=4, full=200)
 VERIFIER = Path(verify_history.__file__)
@@ -67,15 +69,104 @@ def test_the_fault_names_the_incident_and_the_change(tenant: SealedTenant) -> No
 
 
 def test_a_manifest_with_an_erasure_allows_that_earlier_incidents_are_gone(tenant: SealedTenant) -> None:
-    from incidents.domain import manifests  # the other tests need only the verifier
+    gone = deepcopy(tenant)
+    gone.erase()
+    gone.export()
+    report = gone.report()
 
-    end = manifests.position(manifests.without_signature(tenant.files[-1]))
-    record = manifests.Record(erasure="0" * 64)
-    erased = manifests.dump("acme", "table", end, manifests.Window(end.to, end.to, more=True), {}, record)
-    files = [*tenant.files, tenant.key.sign(erased)]
-    report = verify_history.check("acme", {tenant.key.fingerprint}, b"".join(files).splitlines(), [])
+    assert (report.faults, report.until, report.erasures) == ([], tenant.report().until, 1)
+    assert json.loads(gone.files[-1].splitlines()[0])["entries"] == [], "the index still shows the erased incidents"
 
-    assert (report.faults, report.until, report.erasures) == ([], end.to, 1)
+
+def test_a_restore_explains_only_what_it_took_away() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    kept, at = deepcopy(tenant.kept()), tenant.now
+    tenant.now += HOUR
+    lost = random_id(tenant)
+    tenant.forge_change(lost, tenant.now)
+    tenant.forge_incident(tenant.now)
+    created = tenant.ids()[-1]
+    tenant.now += HOUR
+    tenant.seal()
+    between = tenant.now - HOUR - 1  # a time of which the lost incident has a sealed change
+    tenant.now += 3 * HOUR
+    unexplained = deepcopy(tenant)
+    unexplained.restore(deepcopy(kept), at, is_sealed=False)
+    unexplained.export()
+    assert {fault.partition(":")[0] for fault in unexplained.faults()} == {lost, created}
+
+    tenant.restore(deepcopy(kept), at)
+    tenant.export()
+    report = tenant.report()
+    assert (report.faults, report.lost) == ([], {lost, created})
+    assert [time for _, time in report.restores] == [timestamps.from_milliseconds(at)]
+
+    early, backdated, removed = deepcopy(tenant), deepcopy(tenant), deepcopy(tenant)
+    early.documents = [document for document in early.documents if document["incident"]["id"] != lost]
+    assert f"{lost}: the export does not have it" in early.faults(), "it is older than the restore"
+    backdated.forge_change(lost, between)
+    backdated.now += HOUR
+    backdated.seal()
+    backdated.export()
+    assert any("is in no manifest of its time" in fault for fault in backdated.faults())
+    removed.now += 3 * HOUR
+    removed.restore(deepcopy(kept), removed.now - HOUR, is_sealed=False)
+    removed.export()
+    assert removed.faults(), "an earlier restore does not explain that later changes are gone"
+
+
+def random_id(tenant: SealedTenant) -> str:
+    return Random(1).choice(tenant.ids())
+
+
+def test_an_entry_of_another_form_is_the_only_fault_and_the_next_manifests_follow() -> None:
+    tenant = SealedTenant(Random(2), "acme", SigningKey())
+    content = json.loads(tenant.files[-1].splitlines()[0])
+    wrong, *right = content["entries"]
+    content["entries"] = [[wrong[0], wrong[1], "damaged"], *right]
+    tenant.replace_last(content)
+    tenant.now += 2 * HOUR
+    tenant.seal()
+    tenant.export()
+
+    (fault, *of_the_incident) = tenant.faults()
+    assert fault.startswith(f"manifest {content['number']}: has an entry of another form")
+    assert {one.partition(":")[0] for one in of_the_incident} <= {wrong[0]}
+
+
+def test_an_object_that_is_not_a_manifest_is_one_fault(tenant: SealedTenant) -> None:
+    for junk in (b"\n\n", b"junk\n{}\n", b'{"a":1}\n{"public_key":1}\n', b"[" * 100_000 + b"\n\n", b"\xff\n\n"):
+        for place in (0, 3, len(tenant.files)):
+            forged = deepcopy(tenant)
+            forged.files.insert(place, junk)
+            (fault,) = forged.faults()
+            assert fault.startswith(f"manifest {place + 1}: "), fault
+
+
+def test_a_seal_that_comes_late_is_named() -> None:
+    """Nobody can tell a late seal from a change with an invented time, if the tenant had no manifest in between."""
+    tenant = SealedTenant(Random(3), "acme", SigningKey())
+    tenant.now += 3 * HOUR
+    tenant.seal()
+    target, at = tenant.ids()[0], tenant.now - HOUR // 2
+    tenant.now += 30 * HOUR
+    tenant.forge_change(target, at)
+    tenant.seal()
+    tenant.export()
+    report = tenant.report()
+
+    assert report.faults == []
+    (late,) = report.late
+    assert late.startswith(f"{target}: change ")
+    assert late.endswith(f" of {timestamps.from_milliseconds(at)}")
+
+
+def test_the_next_manifest_contains_the_hash_that_the_report_names(tenant: SealedTenant) -> None:
+    named = tenant.report().newest.split()[-1]
+    later = deepcopy(tenant)
+    later.seal()
+    assert named.encode() in later.files[-1]
+    assert later.report().newest != tenant.report().newest
 
 
 def test_the_program_needs_no_other_module_of_the_service(tenant: SealedTenant, tmp_path: Path) -> None:

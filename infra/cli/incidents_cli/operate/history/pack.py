@@ -264,7 +264,7 @@ class _table:  # noqa: N801  # it is used like a function
 
 
 def _readme(reader: TenantReader, choice: Choice, report: verify_history.Report, population: int) -> str:
-    restores = ", ".join(time for _, time in report.restores) or "0"
+    marks = f"Erasures: {report.erasures}. Restores of the table: {', '.join(at for _, at in report.restores) or 0}"
     warning = f"**This history has {len(report.faults)} faults. `{FAULTS}` lists them.**\n\n" if report.faults else ""
     return f"""# Incidents of the tenant {reader.tenant_id}
 
@@ -275,7 +275,7 @@ def _readme(reader: TenantReader, choice: Choice, report: verify_history.Report,
 | `contents.csv` | the size and the SHA-256 of each other file |
 | `{FAULTS}` | the faults that a check of the pack found: {len(report.faults)} |
 | `export.jsonl` | all incidents of the tenant with all changes, the events of findings, and the settings |
-| `manifests.jsonl` | the signed manifests, oldest first. They end at {report.until}. Erasures: {report.erasures}. Restores: {restores} |
+| `manifests.jsonl` | the signed manifests, oldest first. They end at {report.until}. {marks} |
 | `population.csv` | the {population} incidents with a change in the period. A create is a change |
 | `changes.csv` | who changed what in the period |
 | `sample.csv`, `sample.jsonl` | the sample with its seals, and its complete histories. The seed is `{choice.seed}` |
