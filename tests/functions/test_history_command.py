@@ -26,7 +26,7 @@ from typer.testing import CliRunner, Result
 from update_incident import handler as update
 
 from tests.functions.test_seal_history import kms  # noqa: F401  # a fixture
-from tests.support import history_world
+from tests.support import history_world, moto_table
 from tests.support.events import Context, claims, create_event, patch_event
 from tests.support.history_world import BUCKET, LocalKms
 from tests.support.sealed import SigningKey
@@ -261,6 +261,20 @@ def test_a_pack_of_a_falsified_history_lists_the_faults(tmp_path: Path) -> None:
     assert readme[2] == "**This history has 3 faults. `faults.txt` lists them.**"
     assert "faults.txt" in {one["file"] for one in rows(place / "contents.csv")}
     assert [one["id"] for one in rows(place / "population.csv")] == [incident["id"]]
+
+
+def test_a_pack_of_a_tenant_without_incidents_lists_all_of_them_as_faults(tmp_path: Path) -> None:
+    incident = created()
+    run("history", "seal")
+    moto_table.clear(os.environ["TABLE_NAME"])
+    failure(pack(tmp_path / "pack"))
+    assert (tmp_path / "pack" / "faults.txt").read_text() == f"{incident['id']}: the export does not have it\n"
+
+    place = tmp_path / "mistyped"
+    other = run(
+        "audit", "pack", "--tenant", "acmee", "--from", "2026-01-01", "--to", "2026-01-02", "--folder", str(place)
+    )
+    assert (str(failure(other)).endswith("No pack was written."), place.exists()) == (True, False)
 
 
 def test_an_unreadable_incident_is_a_fault() -> None:

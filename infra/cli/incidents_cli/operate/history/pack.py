@@ -29,7 +29,7 @@ from incidents.storage.metric_repository import MetricRepository
 from ...console import StepFailed, clean, step
 from ..deployment import Deployment
 from ..tenants import export
-from ..tenants.reading import TenantReader
+from ..tenants.reading import TenantReader, nothing_of
 from . import manifest_bucket, verify_history
 
 HERE = Path(__file__).parent
@@ -72,7 +72,7 @@ def write(
 ) -> Written:
     """Write the pack into a new folder. ``earlier`` are the fingerprints of earlier keys.
 
-    Raises StepFailed if the folder exists, or if the tenant has no incident.
+    Raises StepFailed if the folder exists, or if the tenant has neither an incident nor a manifest.
     """
     fingerprint = manifest_bucket.fingerprint(deployment)
     try:
@@ -85,6 +85,9 @@ def write(
         manifests.write_bytes(b"".join(manifest_bucket.lines(deployment, reader.tenant_id)))
         unreadable = list[str]()
         export.export(reader, lines, lambda *_: None, unreadable)
+        if not manifests.stat().st_size and not lines.stat().st_size and not unreadable:
+            shutil.rmtree(folder)
+            raise nothing_of(reader, "No pack was written.")
         write_keys(folder, manifests, keys := {fingerprint, *earlier})
         with manifests.open("rb") as sealed, lines.open("rb") as incidents:
             report = verify_history.check(reader.tenant_id, keys, sealed, incidents)

@@ -80,7 +80,7 @@ def export(
 
     An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, if an incident
     cannot be read, or if the tenant has no incident. After such an error, the file is not created. If ``unreadable`` is
-    given, incidents and events that cannot be read are named there, and left out of the file.
+    given, incidents and events that cannot be read are named there, and left out of the file, which may be empty.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
@@ -125,7 +125,7 @@ def export(
             write_durably(whole, of_settings.encode())
             whole.seek(0)
             state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
-        if state["after"] is None and not state["events"] and not of_settings:
+        if state["after"] is None and not state["events"] and not of_settings and unreadable is None:
             part.unlink()
             checkpoint.remove()
             raise nothing_of(reader, "Nothing was exported.")
