@@ -50,7 +50,7 @@ class ManifestStore:
     def newest(self, tenant_id: str) -> Position:
         """Return the position of a tenant's newest manifest, or ``manifests.START``. Raises ClientError."""
         here, taken = manifests.START, set[int | None]()
-        for file_name, versions in groupby(self._versions(manifests.folder(tenant_id)), lambda one: one["Key"]):
+        for file_name, versions in groupby(self._versions(manifests.folder(tenant_id)), lambda version: version["Key"]):
             *_, oldest = versions
             named = {"Bucket": self._bucket, "Key": file_name, "VersionId": oldest["VersionId"]}
             file: bytes = s3().get_object(**named)["Body"].read(_LARGEST)

@@ -96,14 +96,14 @@ def seal_tenant(order: Order, store: ManifestStore, serving: Serving, settle_ms:
 def _seal(order: Order, store: ManifestStore, serving: Serving, settle_ms: int, now: int) -> None:
     """Put as many manifests as the window from the newest manifest until now needs."""
     newest, record = store.newest(order.tenant_id), order.record
-    end, left_out = timestamps.from_milliseconds(now - settle_ms), list[str]()
+    end, unsealable = timestamps.from_milliseconds(now - settle_ms), list[str]()
     start = BEGINNING
     if newest.number and not order.whole:
         start = min(end, timestamps.from_milliseconds(timestamps.to_milliseconds(newest.to) - _OVERLAP_MS))
     with serving(order.tenant_id) as reader:
         # A run reads its newest entries twice. While an entry moves to its new place, a reader may miss it.
         items = chain(reader.entries(start), reader.entries(end))
-        windows = _windows(_entries(items, left_out), start, end)
+        windows = _windows(_entries(items, unsealable), start, end)
         if record.erasure:
             # The manifest has no entries, because the index may still show the erased incidents for a moment.
             windows = iter([(Window(newest.to, newest.to, more=True), dict[str, Entry]())])
@@ -112,9 +112,9 @@ def _seal(order: Order, store: ManifestStore, serving: Serving, settle_ms: int, 
                 raise Busy
             manifest = manifests.dump(order.tenant_id, reader.table_name, newest, window, entries, record)
             newest, record = store.put(order.tenant_id, manifest), manifests.NOTHING
-    for incident_id in dict.fromkeys(left_out):
+    for incident_id in dict.fromkeys(unsealable):
         logger.error("unsealable incident", extra={"tenant_id": order.tenant_id, "incident_id": incident_id})
-    if left_out:
+    if unsealable:
         raise Unsealable
 
 
@@ -133,17 +133,17 @@ def _windows(
     yield Window(start, end), entries
 
 
-def _entries(items: Iterable[Item], left_out: list[str]) -> Iterator[tuple[str, str, Entry]]:
-    """Yield the id, the time and the entry of each item. An item of another form goes to ``left_out``."""
+def _entries(items: Iterable[Item], unsealable: list[str]) -> Iterator[tuple[str, str, Entry]]:
+    """Yield the id, the time and the entry of each item. An item of another form goes to ``unsealable``."""
     for item in items:
         incident_id, updated_at = item["sk"]["S"], item["updated_at"]["S"]
         try:
             head = item[CHAIN_HEAD]["S"] if CHAIN_HEAD in item else None
             entry = Entry(int(item["version"]["N"]), head)
         except (KeyError, ValueError):
-            left_out.append(incident_id)
+            unsealable.append(incident_id)
             continue
         if manifests.is_sealable(incident_id, updated_at, entry):
             yield incident_id, updated_at, entry
         else:
-            left_out.append(incident_id)
+            unsealable.append(incident_id)

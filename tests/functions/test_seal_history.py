@@ -189,7 +189,7 @@ def test_a_restore_seals_all_incidents_and_records_its_time(kms: LocalKms) -> No
 def later(patch: pytest.MonkeyPatch, hours: float) -> None:
     """Let the job's clock be some hours ahead."""
     now = time.time_ns
-    patch.setattr(sealing.time, "time_ns", lambda: now() + round(hours * HOUR * 1e9))
+    patch.setattr(time, "time_ns", lambda: now() + round(hours * HOUR * 1e9))
 
 
 def test_a_change_that_somebody_adds_after_the_run_of_its_time_is_found(
