@@ -18,6 +18,7 @@ from incidents.domain import manifests, timestamps
 from incidents.domain.errors import Busy
 from incidents.manifest_store import Overtaken
 from incidents.storage import keys, marks
+from incidents.storage.feed_reader import FeedReader
 from incidents_cli.operate.history import manifest_bucket, verify_history
 from update_incident import handler as update
 
@@ -226,6 +227,26 @@ def test_a_run_reads_the_index_to_its_end(kms: LocalKms, monkeypatch: pytest.Mon
         assert [(entry[0], entry[1]) for entry in last["entries"]] == [(incident_id, version)]
         patched(incident_id, title="y")
     assert check("acme", kms.key).faults == []
+
+
+def test_a_run_has_an_incident_whose_entry_moved_while_the_run_read_it(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an entry moves to its new place in the index, a reader may miss it at both places."""
+    created()
+    moved = created()
+    entries, reads = FeedReader.entries, []
+
+    def missed(self: FeedReader, start: str) -> Iterator[Any]:
+        reads.append(start)
+        return (item for item in entries(self, start) if len(reads) > 1 or item["sk"]["S"] != moved)
+
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
+    monkeypatch.setattr(FeedReader, "entries", missed)
+    run(tenant_id="acme")
+    (content,) = contents("acme")
+    assert reads == [manifests.BEGINNING, content["to"]]
+    assert moved in [entry[0] for entry in content["entries"]]
 
 
 def test_the_parts_of_a_run_end_at_the_latest_when_the_run_began(
