@@ -88,7 +88,6 @@ def test_a_restore_explains_only_what_it_took_away() -> None:
     created = tenant.ids()[-1]
     tenant.now += HOUR
     tenant.seal()
-    between = tenant.now - HOUR - 1  # a time of which the lost incident has a sealed change
     tenant.now += 3 * HOUR
     unexplained = deepcopy(tenant)
     unexplained.restore(deepcopy(kept), at, is_sealed=False)
@@ -101,18 +100,47 @@ def test_a_restore_explains_only_what_it_took_away() -> None:
     assert (report.faults, report.lost) == ([], {lost, created})
     assert [time for _, time in report.restores] == [timestamps.from_milliseconds(at)]
 
-    early, backdated, removed = deepcopy(tenant), deepcopy(tenant), deepcopy(tenant)
-    early.documents = [document for document in early.documents if document["incident"]["id"] != lost]
-    assert f"{lost}: the export does not have it" in early.faults(), "it is older than the restore"
-    backdated.forge_change(lost, between)
-    backdated.now += HOUR
-    backdated.seal()
-    backdated.export()
-    assert any("is in no manifest of its time" in fault for fault in backdated.faults())
-    removed.now += 3 * HOUR
-    removed.restore(deepcopy(kept), removed.now - HOUR, is_sealed=False)
-    removed.export()
-    assert removed.faults(), "an earlier restore does not explain that later changes are gone"
+    tenant.now += 3 * HOUR
+    tenant.restore(deepcopy(kept), tenant.now - HOUR, is_sealed=False)
+    tenant.export()
+    assert tenant.faults(), "an earlier restore does not explain that later changes are gone"
+
+
+def test_a_restore_does_not_explain_what_somebody_altered_before_its_seal() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    tenant.now += HOUR
+    tenant.seal()
+    target, old = tenant.ids()[:2]
+    tenant.now += HOUR
+    forked = deepcopy(tenant)
+    tenant.forge_change(target, tenant.now - 1)
+    tenant.seal()
+    unaltered, at = tenant.kept(), tenant.now
+    forked.forge_change(target, tenant.now - 1)  # another change with the same time and version
+    altered, removed, backdated = forked.kept(), tenant.kept(), deepcopy(tenant)
+    del removed[old]
+    tenant.now += HOUR
+    backdated.forge_change(target, tenant.now - 1)
+    tenant.forge_change(target, tenant.now)
+    tenant.now += HOUR
+    tenant.seal()  # so a manifest has another change in place of the backdated change
+    tenant.now += 2 * HOUR
+    tenant.seal()
+
+    faults = {}
+    for name, kept in {
+        "unaltered": unaltered, "altered": altered, "removed": removed, "backdated": backdated.kept()
+    }.items():  # fmt: skip
+        restored = deepcopy(tenant)
+        restored.restore(kept, at)
+        restored.export()
+        faults[name] = [fault.partition(" of ")[0] for fault in restored.faults()]
+    assert faults.pop("unaltered") == []
+    assert faults.pop("removed") == [f"{old}: the export does not have it"]
+    version = json.loads(tenant.files[-2].splitlines()[0])["entries"]
+    version = next(entry[1] for entry in version if entry[0] == target)
+    assert faults.pop("altered") == [f"{target}: a manifest has another change {version - 1}"]
+    assert faults.pop("backdated") == [f"{target}: change {version}"]
 
 
 def random_id(tenant: SealedTenant) -> str:
