@@ -98,9 +98,10 @@ def _seal(order: Order, store: ManifestStore, serving: Serving, settle_ms: int, 
     newest, record = store.newest(order.tenant_id), order.record
     end, unsealable = timestamps.from_milliseconds(now - settle_ms), list[str]()
     start = BEGINNING
-    if newest.number and not order.whole:
-        start = min(end, timestamps.from_milliseconds(timestamps.to_milliseconds(newest.to) - _OVERLAP_MS))
     with serving(order.tenant_id) as reader:
+        # After a restore, the first run reads all incidents: a run on the old table may have ended early.
+        if newest.table == reader.table_name and not order.whole:
+            start = min(end, timestamps.from_milliseconds(timestamps.to_milliseconds(newest.to) - _OVERLAP_MS))
         # A run reads its newest entries twice. While an entry moves to its new place, a reader may miss it.
         items = chain(reader.entries(start), reader.entries(end))
         windows = _windows(_entries(items, unsealable), start, end)

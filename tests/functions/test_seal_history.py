@@ -187,6 +187,16 @@ def test_a_restore_seals_all_incidents_and_records_its_time(kms: LocalKms) -> No
     assert [time for _, time in check("acme", kms.key).restores] == ["2026-01-01T00:00:00.000Z"]
 
 
+def test_the_first_run_on_another_table_seals_all_incidents(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    created()
+    run()
+    newest = manifest_store.ManifestStore.newest
+    monkeypatch.setattr(manifest_store.ManifestStore, "newest", lambda *given: newest(*given)._replace(table="old"))
+    mark()
+    assert run() == {"computed": 1}
+    assert [content["from"] for content in contents("acme")] == [manifests.BEGINNING] * 2
+
+
 def later(patch: pytest.MonkeyPatch, hours: float) -> None:
     """Let the job's clock be some hours ahead."""
     now = time.time_ns

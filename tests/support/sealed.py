@@ -59,6 +59,7 @@ class SealedTenant:
         self._position = manifests.START
         self._left = 0  # the manifests that a run may still put
         self._created = 0
+        self._table = "table"
         for _ in range(4):
             self._create()
         self._live(steps)
@@ -131,7 +132,7 @@ class SealedTenant:
 
     @contextmanager
     def _serving(self, _: str) -> Iterator[Any]:
-        yield SimpleNamespace(table_name="table", entries=self._read_index)
+        yield SimpleNamespace(table_name=self._table, entries=self._read_index)
 
     def _read_index(self, start: str) -> list[stored_form.Item]:
         shown = [next((item for at, item in reversed(items) if at <= self.now), None) for items in self._index.values()]
@@ -144,7 +145,7 @@ class SealedTenant:
 
     def restore(self, kept: Any, at: int, *, is_sealed: bool = True) -> None:
         """Restore the table to an earlier time, live a little with it, and seal the restore."""
-        self._stored = kept
+        self._stored, self._table = kept, f"{self._table}-restored"
         self._index = {incident_id: [(0, stored.item)] for incident_id, (_, stored, _) in kept.items()}
         self.now += 1
         self._change()

@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The newest manifest of a tenant: its number, the end of its window, and its hash.
+    """The newest manifest of a tenant: its number, the end of its window, its hash, and the name of the table.
 
     ``next_number`` is the number of the next manifest. Usually, it is one more than ``number``.
     """
@@ -41,9 +41,10 @@ class Position(NamedTuple):
     to: str
     hash: str | None
     next_number: int
+    table: str | None
 
 
-START = Position(0, BEGINNING, None, 1)
+START = Position(0, BEGINNING, None, 1, None)
 """The position of a tenant without a manifest."""
 
 
@@ -109,7 +110,7 @@ def position(manifest: bytes) -> Position:
     number, to = content["number"], content["to"]
     if type(number) is not int or not TIME.fullmatch(to):
         raise ValueError("the manifest has a number or an end of another form")
-    return Position(number, to, sha256(manifest).hexdigest(), number + 1)
+    return Position(number, to, sha256(manifest).hexdigest(), number + 1, content["table"])
 
 
 def position_of_file(tenant_id: str, file_name: str, file: bytes) -> Position:
