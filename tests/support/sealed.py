@@ -578,6 +578,9 @@ def timed(random: Random, tenant: SealedTenant) -> Iterator[tuple[str, SealedTen
         forged.export()
         return forged
 
+    tenant = deepcopy(tenant)
+    tenant.now += 3 * HOUR
+    tenant.seal(at_once=manifests.ENTRIES)  # so each change must be sealed already
     ends = tenant.ends()
     last = max(ends) - HOUR - 1  # the newest time at which a change must be sealed already
     old = [incident_id for incident_id in tenant.ids() if tenant.last_change(incident_id) < last]
