@@ -2,12 +2,16 @@
 
 A run puts a manifest only if the bucket has no object with its name. If somebody writes another version of an object
 later, the first version counts. Object Lock keeps the first version.
+
+An object that is not a manifest is logged and skipped, because nobody may be able to delete it. The next manifest
+follows the newest manifest, and gets the next free number. ``incidents history verify`` reports the object.
 """
 
 import os
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from itertools import groupby
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,8 +19,10 @@ from botocore.exceptions import ClientError
 from .domain import manifests
 from .domain.manifests import Position
 from .runtime import sdk
+from .runtime.log import logger
 
 _LISTED = 10  # few, because usually each object has one version, and only the newest object is needed
+_LARGEST = 16_000_000  # bytes; a manifest has less than 1.5 MB
 
 
 @cache
@@ -41,21 +47,24 @@ class ManifestStore:
     def __init__(self) -> None:
         self._bucket, self._key = os.environ["HISTORY_BUCKET"], os.environ["HISTORY_KEY"]
 
-    def newest(self, tenant_id: str) -> Position | None:
-        """Return the position of a tenant's newest manifest, or None if the tenant has no manifest.
-
-        Raises ClientError, and the errors of a damaged manifest.
-        """
-        oldest: dict[str, Any] | None = None
-        for version in self._versions(manifests.folder(tenant_id)):
-            if oldest and version["Key"] != oldest["Key"]:
+    def newest(self, tenant_id: str) -> Position:
+        """Return the position of a tenant's newest manifest, or ``manifests.START``. Raises ClientError."""
+        here, taken = manifests.START, set[int | None]()
+        for file_name, versions in groupby(self._versions(manifests.folder(tenant_id)), lambda version: version["Key"]):
+            *_, oldest = versions
+            named = {"Bucket": self._bucket, "Key": file_name, "VersionId": oldest["VersionId"]}
+            file: bytes = s3().get_object(**named)["Body"].read(_LARGEST)
+            try:
+                here = manifests.position_of_file(tenant_id, file_name, file)
                 break
-            oldest = version
-        if oldest is None:
-            return None
-        named = {"Bucket": self._bucket, "Key": oldest["Key"], "VersionId": oldest["VersionId"]}
-        file: bytes = s3().get_object(**named)["Body"].read()
-        return manifests.position(manifests.without_signature(file))
+            except (KeyError, ValueError, TypeError, RecursionError) as error:
+                reason = {"tenant_id": tenant_id, "object": file_name, "error": type(error).__qualname__}
+                logger.error("not a manifest", extra=reason)
+                taken.add(manifests.number_of(tenant_id, file_name))
+        number = here.next_number
+        while number in taken:
+            number += 1
+        return here._replace(next_number=number)
 
     def put(self, tenant_id: str, manifest: bytes) -> Position:
         """Sign a manifest, put it into the bucket, and return its position. Raises ClientError and Overtaken."""

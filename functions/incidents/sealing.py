@@ -9,18 +9,23 @@ If a run ends at any point before the last step, the mark stays. The next run co
 the manifest was put, but the mark was not removed, the next manifest repeats some entries, which is harmless.
 
 A window begins an hour before the end of the manifest before it. So a manifest also has the changes that were written,
-or that appeared in the index, after the end of the earlier window.
+or that appeared in the index, after the end of the earlier window. A run reads the index to its very end. So each run
+has an incident that changes all the time, and an incident with a time in the future.
+
+For each change, this makes sure that the first run which ends at least an hour later has the change. The verifier
+reports a change that this run does not have, because somebody wrote the change later with a false time.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 from .domain import manifests, timestamps
 from .domain.errors import Busy
-from .domain.manifests import Entry, Window
+from .domain.manifests import BEGINNING, Entry, Record, Window
 from .manifest_store import ManifestStore, Overtaken
 from .runtime import cloudwatch, deadline
 from .runtime.log import logger
@@ -28,7 +33,6 @@ from .storage.feed_reader import FeedReader
 from .storage.marks import Marks
 from .storage.stored_form import CHAIN_HEAD, Item
 
-BEGINNING = "1970-01-01T00:00:00.000Z"
 _OVERLAP_MS = 3_600_000
 _MANIFEST_SECONDS = 10.0  # one manifest takes at most so long; with less time left, a run starts no other manifest
 _AT_ONCE = 25  # after so many tenants of a shard, the run handles other shards first
@@ -37,21 +41,23 @@ Serving = Callable[[str], AbstractContextManager[FeedReader]]
 
 
 class Order(NamedTuple):
-    """An operator's order to seal a tenant now. ``whole`` begins the window with the tenant's first incident.
-
-    ``erasure`` is the SHA-256 of the proof of the tenant's erasure, or None.
-    """
+    """An operator's order to seal a tenant now. ``whole`` begins the window with the tenant's first incident."""
 
     tenant_id: str
     whole: bool = False
-    erasure: str | None = None
+    record: Record = manifests.NOTHING
+
+
+class Unsealable(Exception):
+    """Incidents of a tenant are in no manifest, because their items have another form than the service writes."""
 
 
 def seal_history(marks: Marks, store: ManifestStore, serving: Serving, settle_ms: int) -> list[str]:
     """Seal the marked tenants. Return one outcome for each mark.
 
-    The outcomes are those of ``Marks.work_off``, ``overtaken`` (another run was faster), and ``failed``. If too little
-    time is left, the last outcome is ``postponed``. The marks of failed, overtaken and postponed tenants stay.
+    The outcomes are those of ``Marks.work_off``, ``overtaken`` (another run was faster), ``unsealable`` (all incidents
+    but those with an unsealable item were sealed), and ``failed``. If too little time is left, the last outcome is
+    ``postponed``. The marks of all these tenants stay.
     """
     now = oldest = time.time_ns() // 1_000_000
     outcomes: list[str] = []
@@ -66,6 +72,8 @@ def seal_history(marks: Marks, store: ManifestStore, serving: Serving, settle_ms
                 outcomes.append(marks.work_off(mark, settle_ms, seal))
             except Overtaken:
                 outcomes.append("overtaken")
+            except Unsealable:
+                outcomes.append("unsealable")
             except Exception as error:  # a failed tenant must not block the other tenants
                 logger.error("tenant failed", extra={"tenant_id": mark.tenant_id, "error": type(error).__qualname__})
                 outcomes.append("failed")
@@ -79,7 +87,7 @@ def seal_history(marks: Marks, store: ManifestStore, serving: Serving, settle_ms
 def seal_tenant(order: Order, store: ManifestStore, serving: Serving, settle_ms: int) -> str:
     """Seal a tenant as an operator ordered. Return ``computed``. The tenant's mark stays for the schedule.
 
-    Raises Busy, Overtaken, ClientError, and the errors of a damaged manifest.
+    Raises Busy, Overtaken, Unsealable and ClientError.
     """
     _seal(order, store, serving, settle_ms, time.time_ns() // 1_000_000)
     return "computed"
@@ -87,31 +95,56 @@ def seal_tenant(order: Order, store: ManifestStore, serving: Serving, settle_ms:
 
 def _seal(order: Order, store: ManifestStore, serving: Serving, settle_ms: int, now: int) -> None:
     """Put as many manifests as the window from the newest manifest until now needs."""
-    newest, erasure = store.newest(order.tenant_id), order.erasure
-    end = timestamps.from_milliseconds(now - settle_ms)
+    newest, record = store.newest(order.tenant_id), order.record
+    end, unsealable = timestamps.from_milliseconds(now - settle_ms), list[str]()
     start = BEGINNING
-    if newest and not order.whole:
-        start = min(end, timestamps.from_milliseconds(timestamps.to_milliseconds(newest.to) - _OVERLAP_MS))
     with serving(order.tenant_id) as reader:
-        for window, entries in _windows(reader, start, end):
+        # After a restore, the first run reads all incidents: a run on the old table may have ended early.
+        if newest.table == reader.table_name and not order.whole:
+            start = min(end, timestamps.from_milliseconds(timestamps.to_milliseconds(newest.to) - _OVERLAP_MS))
+        # A run reads its newest entries twice. While an entry moves to its new place, a reader may miss it.
+        items = chain(reader.entries(start), reader.entries(end))
+        windows = _windows(_entries(items, unsealable), start, end)
+        if record.erasure:
+            # The manifest has no entries, because the index may still show the erased incidents for a moment.
+            windows = iter([(Window(newest.to, newest.to, more=True), dict[str, Entry]())])
+        for window, entries in windows:
             if deadline.left() < _MANIFEST_SECONDS:
                 raise Busy
-            manifest = manifests.dump(order.tenant_id, reader.table_name, newest, window, entries, erasure)
-            newest, erasure = store.put(order.tenant_id, manifest), None
+            manifest = manifests.dump(order.tenant_id, reader.table_name, newest, window, entries, record)
+            newest, record = store.put(order.tenant_id, manifest), manifests.NOTHING
+    for incident_id in dict.fromkeys(unsealable):
+        logger.error("unsealable incident", extra={"tenant_id": order.tenant_id, "incident_id": incident_id})
+    if unsealable:
+        raise Unsealable
 
 
-def _windows(reader: FeedReader, start: str, end: str) -> Iterator[tuple[Window, dict[str, Entry]]]:
+def _windows(
+    changed: Iterable[tuple[str, str, Entry]], start: str, end: str
+) -> Iterator[tuple[Window, dict[str, Entry]]]:
     """Yield the windows of manifests with at most 10 000 entries. The last window ends at ``end``."""
     entries: dict[str, Entry] = {}
-    for item in reader.entries(start, end):
-        entries[item["sk"]["S"]] = _entry(item)
+    for incident_id, updated_at, entry in changed:
+        if incident_id not in entries or entry.version > entries[incident_id].version:
+            entries[incident_id] = entry
         if len(entries) == manifests.ENTRIES:
-            reached = item["updated_at"]["S"]
-            yield Window(start, reached), entries
+            reached = min(updated_at, end)
+            yield Window(start, reached, more=True), entries
             start, entries = reached, {}
     yield Window(start, end), entries
 
 
-def _entry(item: Item) -> Entry:
-    head: Any = item.get(CHAIN_HEAD, {}).get("S")
-    return Entry(int(item["version"]["N"]), head)
+def _entries(items: Iterable[Item], unsealable: list[str]) -> Iterator[tuple[str, str, Entry]]:
+    """Yield the id, the time and the entry of each item. An item of another form goes to ``unsealable``."""
+    for item in items:
+        incident_id, updated_at = item["sk"]["S"], item["updated_at"]["S"]
+        try:
+            head = item[CHAIN_HEAD]["S"] if CHAIN_HEAD in item else None
+            entry = Entry(int(item["version"]["N"]), head)
+        except (KeyError, ValueError):
+            unsealable.append(incident_id)
+            continue
+        if manifests.is_sealable(incident_id, updated_at, entry):
+            yield incident_id, updated_at, entry
+        else:
+            unsealable.append(incident_id)

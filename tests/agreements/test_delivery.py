@@ -204,7 +204,8 @@ def test_the_pipeline_may_not_delete_a_resource_that_holds_data() -> None:
 
 UNDOING = {
     "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectLegalHold",
-    "s3:PutObjectRetention", "kms:DisableKey", "kms:ScheduleKeyDeletion", "kms:CreateGrant",
+    "s3:PutObjectRetention", "s3:ReplicateDelete", "s3:ReplicateObject", "s3:PutReplicationConfiguration",
+    "s3:PutLifecycleConfiguration", "kms:DisableKey", "kms:ScheduleKeyDeletion", "kms:CreateGrant",
 }  # fmt: skip
 
 
@@ -222,7 +223,9 @@ def test_neither_the_pipeline_nor_a_function_may_undo_the_proof_of_the_history(n
     only_at_first = {
         action for condition, then, _ in conditional if condition == "MakesHistory" for action in actions(then)
     }
-    assert set(bucket) <= only_at_first
+    key = {"kms:CreateKey", "kms:PutKeyPolicy"} & granted
+    assert {*bucket, *key} <= only_at_first
+    assert bool(key) is (name == "CloudFormationRole")
     parameters = templates.read(templates.CHECKOUT / "infra" / "delivery.yaml")["Parameters"]
     assert parameters["CreatesHistory"]["Default"] == "false"
 
@@ -243,7 +246,9 @@ def test_only_the_role_of_the_job_signs_and_only_its_statements_name_the_bucket(
         )
         for statement in document["Statement"]
     }  # fmt: skip
-    for sid, denied in {"OnlyTheJobWrites": "s3:PutObject", "OnlyTheJobSigns": ["kms:CreateGrant", "kms:Sign"]}.items():
+    for sid, denied in {
+        "OnlyTheJobWrites": ["s3:PutObject", "s3:ReplicateObject"], "OnlyTheJobSigns": ["kms:CreateGrant", "kms:Sign"]
+    }.items():  # fmt: skip
         one = by_sid[sid]
         assert (one["Effect"], one["Principal"], one["Action"], one["Condition"]) == ("Deny", "*", denied, only)
     bypass = by_sid["NobodyDeletesOrBypasses"]

@@ -26,9 +26,10 @@ from typer.testing import CliRunner, Result
 from update_incident import handler as update
 
 from tests.functions.test_seal_history import kms  # noqa: F401  # a fixture
-from tests.support import history_world
+from tests.support import history_world, moto_table
 from tests.support.events import Context, claims, create_event, patch_event
 from tests.support.history_world import BUCKET, LocalKms
+from tests.support.sealed import SigningKey
 
 LATE = {"eu-gdpr": {"anchors": {"aware": "2026-06-01T06:00:00.000Z"}, "stages": {
     "authority": {"submitted_at": "2026-06-10T06:00:00Z", "reference": "A 1"}}}}  # fmt: skip
@@ -100,11 +101,11 @@ def failure(result: Result) -> StepFailed:
     return result.exception
 
 
-def falsify(incident: dict[str, Any]) -> None:
+def falsify(incident: dict[str, Any], field: str = "title", value: str = "forged") -> None:
     boto3.client("dynamodb", region_name="us-east-1").update_item(
         TableName=os.environ["TABLE_NAME"],
         Key={"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident["id"]}},
-        UpdateExpression="SET title = :title", ExpressionAttributeValues={":title": {"S": "forged"}},
+        UpdateExpression=f"SET {field} = :value", ExpressionAttributeValues={":value": {"S": value}},
     )  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def test_a_tenant_can_be_sealed_whole_and_with_the_proof_of_an_erasure(tmp_path:
     proof.write_text("{}")
     for options in (("--whole",), ("--erasure", str(proof))):
         assert run("history", "seal", "--tenant", "acme", *options).exit_code == 0
-        assert str(failure(run("history", "seal", *options))) == "--whole and --erasure need a tenant."
+        assert str(failure(run("history", "seal", *options))) == "--whole, --erasure and --restored-to need a tenant."
 
     assert [one["erasure"] for one in history_world.contents("acme")] == [None, sha256(b"{}").hexdigest()]
 
@@ -217,10 +218,97 @@ def test_a_pack_has_the_population_the_sample_and_the_late_reports(tmp_path: Pat
     assert "exists already" in str(failure(pack(place)))
 
 
-def test_no_pack_is_written_of_a_falsified_history(tmp_path: Path) -> None:
-    incident = created()
+def test_the_report_names_the_newest_manifest_and_its_hash() -> None:
+    created()
+    run("history", "seal")
+    newest = sha256(history_world.manifest_lines("acme")[0].rstrip(b"\n")).hexdigest()
+    assert f"number 1, with the SHA-256 {newest}" in " ".join(
+        run("history", "verify", "--tenant", "acme").stderr.split()
+    )
+
+
+def test_a_restore_is_sealed_and_told() -> None:
+    created()
+    run("history", "seal")
+    of = ("history", "seal", "--tenant", "acme")
+    assert run(*of, "--restored-to", "2026-01-31T09:15:00+01:00").exit_code == 0
+    assert history_world.contents("acme")[-1]["restored_to"] == "2026-01-31T08:15:00.000Z"
+    told = run("history", "verify", "--tenant", "acme")
+    assert "Restores of the table: to 2026-01-31T08:15:00.000Z" in " ".join(told.stderr.split())
+
+    assert str(failure(run(*of, "--restored-to", "yesterday"))) == "--restored-to is not a time."
+    both = run(*of, "--restored-to", "2026-01-31T08:15:00Z", "--erasure", __file__)
+    assert str(failure(both)) == "--erasure and --restored-to need one manifest each."
+    alone = failure(run("history", "seal", "--restored-to", "2026-01-31T08:15:00Z"))
+    assert str(alone) == "--whole, --erasure and --restored-to need a tenant."
+
+
+def test_a_pack_of_a_falsified_history_lists_the_faults(tmp_path: Path) -> None:
+    incident, other = created(), created()
     run("history", "seal")
     falsify(incident)
+    falsify(other, "financial_impact", "x")
+    place = tmp_path / "pack"
 
-    assert str(failure(pack(tmp_path / "pack"))) == "The history has faults, so no pack was written."
-    assert not (tmp_path / "pack").exists()
+    refused = pack(place)
+
+    assert str(failure(refused)) == f"Wrote {place}, but the history has faults: 3."
+    faults = (place / "faults.txt").read_text().splitlines()
+    assert f"{incident['id']}: its values do not lead back to the values after change 1" in faults
+    assert f"{other['id']}: the export does not have it" in faults
+    assert [one for one in faults if one.startswith(f"{other['id']}: it cannot be read (")]
+    readme = (place / "README.md").read_text().splitlines()
+    assert readme[2] == "**This history has 3 faults. `faults.txt` lists them.**"
+    assert "faults.txt" in {one["file"] for one in rows(place / "contents.csv")}
+    assert [one["id"] for one in rows(place / "population.csv")] == [incident["id"]]
+
+
+def test_a_pack_of_a_tenant_without_incidents_lists_all_of_them_as_faults(tmp_path: Path) -> None:
+    incident = created()
+    run("history", "seal")
+    moto_table.clear(os.environ["TABLE_NAME"])
+    failure(pack(tmp_path / "pack"))
+    assert (tmp_path / "pack" / "faults.txt").read_text() == f"{incident['id']}: the export does not have it\n"
+
+    place = tmp_path / "mistyped"
+    other = run(
+        "audit", "pack", "--tenant", "acmee", "--from", "2026-01-01", "--to", "2026-01-02", "--folder", str(place)
+    )
+    assert (str(failure(other)).endswith("No pack was written."), place.exists()) == (True, False)
+
+
+def test_an_unreadable_incident_is_a_fault() -> None:
+    incident = created()
+    run("history", "seal")
+    falsify(incident, "financial_impact", "x")
+    told = run("history", "verify", "--tenant", "acme").stdout.splitlines()
+    assert [line[: len(incident["id"]) + 4] for line in told] == [f"{incident['id']}: th", f"{incident['id']}: it"]
+
+
+def test_a_pack_trusts_only_the_key_of_the_stack_and_the_named_keys(tmp_path: Path) -> None:
+    created()
+    run("history", "seal")
+    earlier, Deployed.kms.key = Deployed.kms.key, SigningKey()
+    manifest_store.signing_key.cache_clear()
+    created()
+    run("history", "seal")
+
+    failure(pack(tmp_path / "refused"))
+    assert f"with the fingerprint {earlier.fingerprint}" in (tmp_path / "refused" / "faults.txt").read_text()
+    assert len([*(tmp_path / "refused").glob("*.pem")]) == 1
+    assert pack(tmp_path / "trusted", "--key", earlier.fingerprint).exit_code == 0
+    assert (tmp_path / "trusted" / "faults.txt").read_text() == ""
+    assert len([*(tmp_path / "trusted").glob("*.pem")]) == 2
+
+
+def test_an_object_that_is_no_manifest_is_a_fault_of_the_pack(tmp_path: Path) -> None:
+    created()
+    run("history", "seal")
+    s3 = boto3.client("s3", region_name="us-east-1")
+    for name, junk in {"zzz": b"\xff", "!": b"1\n2\n3\n"}.items():
+        s3.put_object(Bucket=BUCKET, Key=f"acme/{name}", Body=junk)
+
+    failure(pack(tmp_path / "pack"))
+    faults = (tmp_path / "pack" / "faults.txt").read_text().splitlines()
+    assert [fault[:12] for fault in faults] == ["manifest 1: ", "manifest 3: "]
+    assert len(run("history", "verify", "--tenant", "acme").stdout.splitlines()) == 2

@@ -17,7 +17,8 @@ from get_incident import handler as get
 from get_incident_deadlines import handler as get_deadlines
 from get_incident_metrics import handler as get_metrics
 from incidents import deadline_jobs
-from incidents.domain import tally
+from incidents.domain import manifests, tally
+from incidents.domain.manifests import Position
 from incidents.edges import history_schedule
 from incidents.storage import dynamodb, guard, keys, marks, stored_form
 from incidents.storage.account_map import AccountMap
@@ -154,8 +155,11 @@ def seal_everything(incident_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Store:
         """A bucket without objects. The test is only about the table."""
 
-        def newest(self, tenant_id: str) -> None: ...
-        def put(self, tenant_id: str, manifest: bytes) -> None: ...
+        def newest(self, tenant_id: str) -> Position:
+            return manifests.START
+
+        def put(self, tenant_id: str, manifest: bytes) -> Position:
+            return manifests.position(manifest)
 
     monkeypatch.setattr(history_schedule, "ManifestStore", Store)
     now = time.time_ns() // 1_000_000

@@ -14,10 +14,12 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from follow_incidents import handler as follow
 from incidents import manifest_store, sealing
-from incidents.domain import manifests
+from incidents.domain import manifests, timestamps
 from incidents.domain.errors import Busy
 from incidents.manifest_store import Overtaken
 from incidents.storage import keys, marks
+from incidents.storage.feed_reader import FeedReader
+from incidents_cli.operate.history import manifest_bucket, verify_history
 from update_incident import handler as update
 
 from tests.support import history_world
@@ -120,7 +122,7 @@ def test_a_sealed_tenant_is_proved_until_the_last_run(kms: LocalKms) -> None:
     report = check("acme", kms.key)
     assert (report.faults, report.incidents, report.manifests, report.unsealed) == ([], 2, 2, 0)
     first, last = contents("acme")
-    assert first["from"] == sealing.BEGINNING
+    assert first["from"] == manifests.BEGINNING
     assert first["table"] == last["table"]
     assert last["from"] < first["to"] < last["to"], "the windows overlap"
     assert {entry[0]: entry[1] for entry in last["entries"]} == {one: 3, other: 2}
@@ -156,13 +158,159 @@ def test_an_operator_can_seal_a_tenant_that_has_no_mark(kms: LocalKms) -> None:
     assert run(tenant_id="acme", erasure="0" * 64) == {"computed": 1}
 
     _, whole, erasure = contents("acme")
-    assert whole["from"] == sealing.BEGINNING
+    assert whole["from"] == manifests.BEGINNING
     assert [entry[0] for entry in whole["entries"]] == [incident_id]
     assert erasure["erasure"] == "0" * 64
     assert check("acme", kms.key).faults == []
 
 
-@pytest.mark.parametrize("order", [{"tenant_id": "a/b"}, {"tenant_id": "acme", "erasure": "x"}, {"tenant_id": ""}])
+def test_an_erasure_is_sealed_without_the_entries_that_the_index_may_still_show(kms: LocalKms) -> None:
+    created()
+    run(tenant_id="acme", erasure="0" * 64)
+    run()
+    created()
+    run(tenant_id="acme", erasure="1" * 64)
+
+    first, _, last = contents("acme")
+    assert (first["entries"], first["to"], first["more"]) == ([], manifests.BEGINNING, True)
+    assert (last["entries"], last["from"], last["more"]) == ([], last["to"], True)
+
+
+def test_a_restore_seals_all_incidents_and_records_its_time(kms: LocalKms) -> None:
+    incident_id = created()
+    run()
+    assert run(tenant_id="acme", restored_to="2026-01-01T00:00:00.000Z") == {"computed": 1}
+
+    last = contents("acme")[-1]
+    assert (last["from"], last["restored_to"]) == (manifests.BEGINNING, "2026-01-01T00:00:00.000Z")
+    assert [entry[0] for entry in last["entries"]] == [incident_id]
+    assert [time for _, time in check("acme", kms.key).restores] == ["2026-01-01T00:00:00.000Z"]
+
+
+def test_the_first_run_on_another_table_seals_all_incidents(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    created()
+    run()
+    newest = manifest_store.ManifestStore.newest
+    monkeypatch.setattr(manifest_store.ManifestStore, "newest", lambda *given: newest(*given)._replace(table="old"))
+    mark()
+    assert run() == {"computed": 1}
+    assert [content["from"] for content in contents("acme")] == [manifests.BEGINNING] * 2
+
+
+def later(patch: pytest.MonkeyPatch, hours: float) -> None:
+    """Let the job's clock be some hours ahead."""
+    now = time.time_ns
+    patch.setattr(time, "time_ns", lambda: now() + round(hours * HOUR * 1e9))
+
+
+def test_a_change_that_somebody_adds_after_the_run_of_its_time_is_found(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job's clock is ahead. So the time of a later change looks invented."""
+    one, other = created(), created()
+    with monkeypatch.context() as patch:
+        later(patch, 2)
+        run()
+    patched(one, title="backdated")
+    backdated = created()
+    patched(other, title="backdated")
+    with monkeypatch.context() as patch:
+        later(patch, 2.5)
+        run(tenant_id="acme", whole=True)
+
+    report = check("acme", kms.key)
+    assert report.unsealed == 0, "the manifests have the forged changes"
+    assert {fault[: fault.index(" of 20")] for fault in report.faults} == {
+        f"{one}: change 2", f"{backdated}: change 1", f"{other}: change 2"
+    }  # fmt: skip
+    assert all(fault.endswith("is in no manifest of its time") for fault in report.faults)
+
+
+def test_a_run_reads_the_index_to_its_end(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incident that changes all the time, or that has a time in the future, must be in each manifest."""
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
+    incident_id = created()
+    for version in (1, 2):
+        assert run(tenant_id="acme") == {"computed": 1}
+        last = contents("acme")[-1]
+        assert last["to"] < timestamps.from_milliseconds(time.time_ns() // 1_000_000 - 290_000)
+        assert [(entry[0], entry[1]) for entry in last["entries"]] == [(incident_id, version)]
+        patched(incident_id, title="y")
+    assert check("acme", kms.key).faults == []
+
+
+def test_a_run_has_an_incident_whose_entry_moved_while_the_run_read_it(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an entry moves to its new place in the index, a reader may miss it at both places."""
+    created()
+    moved = created()
+    entries, reads = FeedReader.entries, []
+
+    def missed(self: FeedReader, start: str) -> Iterator[Any]:
+        reads.append(start)
+        return (item for item in entries(self, start) if len(reads) > 1 or item["sk"]["S"] != moved)
+
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
+    monkeypatch.setattr(FeedReader, "entries", missed)
+    run(tenant_id="acme")
+    (content,) = contents("acme")
+    assert reads == [manifests.BEGINNING, content["to"]]
+    assert moved in [entry[0] for entry in content["entries"]]
+
+
+def test_the_parts_of_a_run_end_at_the_latest_when_the_run_began(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK_SETTLE_SECONDS", "300")
+    monkeypatch.setattr(manifests, "ENTRIES", 2)
+    ids = {created() for _ in range(5)}
+    run(tenant_id="acme")
+
+    parts = contents("acme")
+    assert {entry[0] for part in parts for entry in part["entries"]} == ids
+    assert [part["more"] for part in parts] == [True] * (len(parts) - 1) + [False]
+    assert len({part["to"] for part in parts}) == 1
+    assert all(part["from"] <= part["to"] for part in parts)
+    assert check("acme", kms.key).faults == []
+
+
+def damage(table: str, incident_id: str, name: str, value: Any) -> None:
+    boto3.client("dynamodb", region_name="us-east-1").update_item(
+        TableName=table, Key={"pk": {"S": "TENANT#acme#INCIDENT"}, "sk": {"S": incident_id}},
+        UpdateExpression="SET #name = :value", ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={":value": value},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("chain_head", {"S": "x"}), ("chain_head", {"S": f"3:{'0' * 64}"}), ("chain_head", {"NULL": True}),
+    ("version", {"N": "0"}), ("version", {"N": "1.5"}), ("version", {"S": "1"}), ("updated_at", {"S": "zzz"}),
+])  # fmt: skip
+def test_an_item_of_another_form_is_left_out_and_stops_nothing(
+    name: str, value: Any, kms: LocalKms, table: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong, right = created(), created()
+    damage(table, wrong, name, value)
+    with pytest.raises(sealing.Unsealable):
+        run()
+    assert marked() == ["acme"]
+
+    (content,) = contents("acme")
+    assert [entry[0] for entry in content["entries"]] == [right]
+    (line,) = [one for one in caplog.records if one.message == "unsealable incident"]
+    assert (vars(line)["tenant_id"], vars(line)["incident_id"]) == ("acme", wrong)
+    faults = verify_history.check("acme", {kms.key.fingerprint}, history_world.manifest_lines("acme"), []).faults
+    assert faults == [f"{right}: the export does not have it"], "all manifests are right"
+    with pytest.raises(sealing.Unsealable):
+        run(tenant_id="acme")
+
+
+@pytest.mark.parametrize("order", [
+    {"tenant_id": "a/b"}, {"tenant_id": ""}, {"tenant_id": "acme", "erasure": "x"},
+    {"tenant_id": "acme", "restored_to": "2026-01-01"},
+    {"tenant_id": "acme", "erasure": "0" * 64, "restored_to": "2026-01-01T00:00:00.000Z"},
+])  # fmt: skip
 def test_an_order_of_another_form_is_refused(order: dict[str, Any], kms: LocalKms) -> None:
     with pytest.raises(ValueError, match="the order must name a tenant"):
         run(**order)
@@ -290,6 +438,47 @@ def test_the_first_version_of_an_object_counts(kms: LocalKms) -> None:
     assert check("acme", kms.key).faults == []
 
 
+JUNK = {
+    "!": b"", "zzz": b"junk", "0000000001.jsonl": b"junk", "9999999997.jsonl": b"{}\n{}\n", "9999999998.txt": b"x",
+    "9999999995.jsonl": b"[" * 100_000,
+}  # fmt: skip
+
+
+def test_objects_that_are_no_manifests_are_skipped_and_reported(
+    kms: LocalKms, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The object of the manifest with the number 2 exists already, and of the manifest with the number 4."""
+    incident_id = created()
+    assert run() == {"computed": 1}
+    s3 = boto3.client("s3", region_name="us-east-1")
+    for name, content in JUNK.items():
+        s3.put_object(Bucket=BUCKET, Key=f"acme/{name}", Body=content)
+    for version in (2, 3):
+        patched(incident_id, title=f"title {version}")
+        assert run() == {"computed": 1}
+
+    assert {vars(one)["object"] for one in caplog.records if one.message == "not a manifest"} >= {
+        f"acme/{name}" for name in JUNK if name < "9999999996"
+    }  # fmt: skip
+    deployed: Any = SimpleNamespace(outputs={"HistoryBucket": BUCKET}, client=lambda _: s3)
+    lines = [*manifest_bucket.lines(deployed, "acme")]
+    report = verify_history.check("acme", {kms.key.fingerprint}, lines, exported("acme"))
+    assert len(report.faults) == len(JUNK)
+    assert all(fault.startswith("manifest ") for fault in report.faults)
+    assert (report.manifests, report.unsealed) == (3 + len(JUNK), 0)
+    numbers = [json.loads(line)["number"] for line in lines[::2] if line.startswith(b'{"entries"')]
+    assert numbers == [1, 3, 5]
+
+
+def test_a_tenant_whose_only_object_is_no_manifest_is_sealed(kms: LocalKms) -> None:
+    created()
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket=BUCKET, Key=manifests.name("acme", 1), Body=b"x")
+    assert run() == {"computed": 1}
+    lines = history_world.manifest_lines("acme")
+    assert json.loads(lines[-2])["number"] == 2
+    assert json.loads(lines[-2])["previous_hash"] is None
+
+
 def test_a_manifest_cannot_be_deleted_or_replaced_by_the_job(kms: LocalKms) -> None:
     created()
     run()
@@ -326,7 +515,7 @@ def test_after_a_kill_at_any_call_the_next_run_leaves_a_valid_chain(
         assert (report.faults, report.unsealed, marked()) == ([], 0, [])
         if not was_killed():
             break
-    assert kills == 9, "the marks, the newest manifest, the index, two manifests, and the removal of the mark"
+    assert kills == 10, "the marks, the newest manifest, two reads of the index, two manifests, and the mark's removal"
 
 
 class killing:  # noqa: N801  # it is used like a function

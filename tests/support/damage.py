@@ -5,7 +5,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from incidents.domain import model
+from incidents.domain import model, wire_form
+from incidents.domain.model import Change
 from incidents.storage import stored_form
 from incidents_cli.operate.tenants import trails
 
@@ -55,6 +56,20 @@ def _other_first_value(random: Random, incident: Item, changes: list[Item]) -> N
         incident[field] = FORGED
 
 
+def _pretended_conversion(_: Random, incident: Item, changes: list[Item]) -> None:
+    """Forge a first value, and append a change that begins a chain with the forged values, as after a conversion."""
+    last = stored_form.to_change(changes[-1])
+    if last.hash is None:
+        raise ValueError("the next change rightly begins a chain")
+    incident["title"], incident["version"] = FORGED, {"N": str(last.version + 1)}
+    values = stored_form.to_incident(incident).incident
+    state_hash = wire_form.state_hash(values)
+    change = Change(last.version + 1, last.at, last.by, "updated", {}, nonce="0" * 32, state_hash=state_hash)
+    own = wire_form.change_hash(values["tenant_id"], values["id"], change, last.hash)
+    changes.append(stored_form.from_change(values, change._replace(hash=own)))
+    incident |= stored_form.chain_head(change._replace(hash=own))
+
+
 def _set(name: str, value: Item) -> Damage:
     return lambda random, _, changes: random.choice(changes).update({name: value})
 
@@ -72,6 +87,7 @@ DAMAGES: dict[str, Damage] = {
     "an added change": _added,
     "swapped changes": _swapped,
     "another first value": _other_first_value,
+    "a pretended conversion": _pretended_conversion,
     "another end of the chain": lambda random, incident, changes: incident.update(
         stored_form.chain_head(stored_form.to_change(random.choice(changes))._replace(hash="0" * 64))
     ),

@@ -90,8 +90,8 @@ class MemoryStore:
         self.key = SigningKey()
         self.files: list[bytes] = []
 
-    def newest(self, tenant_id: str) -> Position | None:
-        return manifests.position(manifests.without_signature(self.files[-1])) if self.files else None
+    def newest(self, tenant_id: str) -> Position:
+        return manifests.position(manifests.without_signature(self.files[-1])) if self.files else manifests.START
 
     def put(self, tenant_id: str, manifest: bytes) -> Position:
         self.files.append(self.key.sign(manifest))

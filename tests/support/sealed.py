@@ -3,18 +3,23 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from decimal import Decimal
 from hashlib import sha256
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from incidents import sealing
 from incidents.domain import manifests, model, timestamps, wire_form
-from incidents.domain.manifests import Entry, Position, Window
+from incidents.domain.manifests import Position, Record
 from incidents.domain.model import Change, Incident
+from incidents.manifest_store import Overtaken
+from incidents.sealing import Order
 from incidents.storage import stored_form
 from incidents_cli.operate.history import verify_history
 
@@ -37,74 +42,188 @@ class SigningKey:
 
 
 class SealedTenant:
-    """A tenant with random incidents. ``documents`` are the lines of an export, and ``files`` the manifests."""
+    """A tenant with random incidents, which the job's code seals. ``documents`` are the lines of an export.
 
-    def __init__(self, random: Random, tenant_id: str, key: SigningKey, steps: int = 40) -> None:
+    ``files`` are the manifests. The index shows a change up to an hour late. Some runs end early, and some write
+    several manifests. ``past`` may be ``an erasure`` or ``a restore``.
+    """
+
+    def __init__(self, random: Random, tenant_id: str, key: SigningKey, steps: int = 40, past: str = "") -> None:
         self.tenant_id, self.key = tenant_id, key
         self.files: list[bytes] = []
         self.entries: dict[str, set[int]] = {}  # the sealed versions by incident
-        self._random, self._now = random, START
+        self.now = START
+        self._random = random
         self._stored: dict[str, tuple[Incident, stored_form.Stored, list[Change]]] = {}
-        self._position: Position | None = None
+        self._index: dict[str, list[tuple[int, stored_form.Item]]] = {}  # the items, and when the index shows them
+        self._position = manifests.START
+        self._left = 0  # the manifests that a run may still put
+        self._created = 0
+        self._table = "table"
         for _ in range(4):
             self._create()
-        for _ in range(steps):
-            self._now += random.randrange(1, HOUR)
-            random.choices([self._create, self._change, self.seal], [1, 5, 1])[0]()
+        self._live(steps)
+        if past == "an erasure":
+            self.erase()
+            self._create()
+            self._live(steps)
+        if past == "a restore":
+            kept, at = self.kept(), self.now
+            self._live(steps // 2)
+            self.restore(kept, at)
+            self._live(steps // 2)
         self._change()
-        self.seal()
-        self._now += random.choice([2 * HOUR, 1])
+        self.now += HOUR  # so that the index shows all changes
+        self.seal(at_once=manifests.ENTRIES)
+        self.now += random.choice([2 * HOUR, 1])
         self._change()  # which no manifest has
+        self.export()
+
+    def _live(self, steps: int) -> None:
+        for _ in range(steps):
+            self.now += self._random.randrange(1, HOUR)
+            self._random.choices(
+                [self._create, self._change, self.seal, self._change_often, self._fail], [2, 10, 2, 1, 1]
+            )[0]()
+
+    def export(self) -> None:
         self.documents = [self._document(incident_id) for incident_id in sorted(self._stored)]
 
     def lines(self) -> list[bytes]:
         return [json.dumps(document, ensure_ascii=False, default=_exact).encode() for document in self.documents]
 
-    def faults(self, *, keys: set[str] | None = None) -> list[str]:
-        """Return the faults that the verifier finds in the tenant's export and manifests."""
+    def report(self, *, keys: set[str] | None = None) -> verify_history.Report:
+        """Return the verifier's report on the tenant's export and manifests."""
         lines = [line for file in self.files for line in file.splitlines(keepends=True)]
-        return verify_history.check(self.tenant_id, keys or {self.key.fingerprint}, lines, self.lines()).faults
+        return verify_history.check(self.tenant_id, keys or {self.key.fingerprint}, lines, self.lines())
 
-    def seal(self) -> None:
-        """Add a manifest with the incidents that changed since an hour before the manifest before."""
-        start = timestamps.to_milliseconds(self._position.to) - HOUR if self._position else 0
-        window = Window(timestamps.from_milliseconds(start), self._at())
-        entries = {
-            incident_id: Entry(incident["version"], stored.item.get("chain_head", {}).get("S"))
-            for incident_id, (incident, stored, _) in self._stored.items()
-            if incident["updated_at"] >= window.start
-        }
-        for incident_id, entry in entries.items():
-            self.entries.setdefault(incident_id, set()).add(entry.version)
-        manifest = manifests.dump(self.tenant_id, "table", self._position, window, entries)
+    def faults(self) -> list[str]:
+        return self.report().faults
+
+    def seal(self, record: Record = manifests.NOTHING, *, whole: bool = False, at_once: int = 0) -> None:
+        """Run the job's code. ``at_once`` is the number of entries of a manifest, usually a random number."""
+        settle, most = self._random.choice([0, 300_000]), manifests.ENTRIES
+        manifests.ENTRIES = at_once or self._random.choice([2, 3, most])
+        self._left = self._left or 10_000
+        store: Any = self
+        try:
+            sealing._seal(Order(self.tenant_id, whole, record), store, self._serving, settle, self.now)
+        finally:
+            manifests.ENTRIES, self._left = most, 0
+
+    def _fail(self) -> None:
+        """Run the job's code, and end it after a manifest."""
+        self._left = 2
+        with suppress(Overtaken):
+            self.seal(at_once=2)
+
+    def newest(self, _: str) -> Position:
+        return self._position
+
+    def put(self, _: str, manifest: bytes) -> Position:
+        self._left -= 1
+        if self._left == 0:
+            raise Overtaken
+        for incident_id, version, _head in json.loads(manifest)["entries"]:
+            self.entries.setdefault(incident_id, set()).add(version)
         self.files.append(self.key.sign(manifest))
         self._position = manifests.position(manifest)
+        return self._position
+
+    @contextmanager
+    def _serving(self, _: str) -> Iterator[Any]:
+        yield SimpleNamespace(table_name=self._table, entries=self._read_index)
+
+    def _read_index(self, start: str) -> list[stored_form.Item]:
+        shown = [next((item for at, item in reversed(items) if at <= self.now), None) for items in self._index.values()]
+        items = [item for item in shown if item and item["updated_at"]["S"] >= start]
+        return sorted(items, key=lambda item: (item["updated_at"]["S"], item["sk"]["S"]))
+
+    def kept(self) -> Any:
+        """Return the content of the table, for a restore."""
+        return deepcopy(self._stored)
+
+    def restore(self, kept: Any, at: int, *, is_sealed: bool = True) -> None:
+        """Restore the table to an earlier time, live a little with it, and seal the restore."""
+        self._stored, self._table = kept, f"{self._table}-restored"
+        self._index = {incident_id: [(0, stored.item)] for incident_id, (_, stored, _) in kept.items()}
+        self.now += 1
+        self._change()
+        if self._random.random() < 0.5:
+            self.seal()
+        if not is_sealed:
+            return
+        self.entries = {}
+        self.seal(Record(restored_to=timestamps.from_milliseconds(at)), whole=True)
+
+    def erase(self) -> None:
+        """Erase the tenant, and seal the erasure, while the index still shows all incidents."""
+        self._stored, self.entries = {}, {}
+        self.seal(Record(erasure="0" * 64))
+        self._index = {}
+        self.now += 1
 
     def take_head_away(self) -> bool:
         """Remove the newest hash from an item of the next manifest. Return whether there is such an item."""
-        assert self._position is not None
         start = timestamps.from_milliseconds(timestamps.to_milliseconds(self._position.to) - HOUR)
-        for incident, stored, changes in self._stored.values():
+        for incident_id, (incident, stored, changes) in self._stored.items():
             if incident["updated_at"] >= start and changes[-1].hash:
                 del stored.item["chain_head"]
+                self._index[incident_id] = [(0, stored.item)]
                 return True
         return False
 
+    def forge_change(self, incident_id: str, at: int) -> None:
+        """Append a change with an invented time, as the holder of the table could."""
+        real, self.now = self.now, at
+        self._change(incident_id)
+        self.now = real
+        self._index[incident_id] = [(real, self._index[incident_id][-1][1])]
+
+    def forge_incident(self, at: int) -> None:
+        real, self.now = self.now, at
+        self._create()
+        self.now = real
+
+    def replace_last(self, content: Document) -> None:
+        """Sign another manifest in place of the last one."""
+        manifest = wire_form.canonical_json(content)
+        self.files[-1], self._position = self.key.sign(manifest), manifests.position(manifest)
+
+    def ends(self) -> list[int]:
+        """Return the ends of the manifests, in milliseconds."""
+        return [timestamps.to_milliseconds(json.loads(manifests.without_signature(file))["to"]) for file in self.files]
+
+    def last_change(self, incident_id: str) -> int:
+        return timestamps.to_milliseconds(self._stored[incident_id][0]["updated_at"])
+
+    def ids(self) -> list[str]:
+        return sorted(self._stored)
+
     def _create(self) -> None:
         incident = cast("Incident", dict(model.unset_fields()))
-        incident_id = f"inc_{len(self._stored):026d}"
+        incident_id, self._created = f"inc_{self._created:026d}", self._created + 1
         incident.update({
             "id": incident_id, "tenant_id": self.tenant_id, "created_at": self._at(), "updated_at": self._at(),
             "created_by": "ada", "updated_by": "ada", "schema_version": 1, "version": 1, "is_deleted": False,
-            "incident_number": f"INC-2026-{len(self._stored):06d}", "title": "first 🔐\u2028", "status": "new",
+            "incident_number": f"INC-2026-{self._created:06d}", "title": "first 🔐\u2028", "status": "new",
             "source": "edm", "source_type": "api",
         })  # fmt: skip
         if self._random.random() < 0.5:
             incident.update({"financial_impact": Decimal("1250000.5000"), "tags": ["a"], "severity": "low"})
         self._write(incident, Change(1, self._at(), "ada", "created", {}, {"detected_at": "x"}), None)
 
-    def _change(self) -> None:
+    def _change_often(self) -> None:
+        """Change one incident again and again, so that it always moves in the index, also while runs seal it."""
         incident_id = self._random.choice(sorted(self._stored))
+        for _ in range(8):
+            self.now += 10_000
+            self._change(incident_id)
+            if self._random.random() < 0.2:
+                self.seal()
+
+    def _change(self, incident_id: str = "") -> None:
+        incident_id = incident_id or self._random.choice(sorted(self._stored))
         before, stored, _ = self._stored[incident_id]
         values: Document = self._random.choice([
             {"title": f"title {self._random.random()}"}, {"severity": "high", "tags": ["b", "c"]}, {"tags": []},
@@ -129,6 +248,9 @@ class SealedTenant:
             change = stored_form.chained(change, incident, before)
             item |= stored_form.chain_head(change)
         changes = self._stored[incident["id"]][2] if before else []
+        shown = self._index.setdefault(incident["id"], [])
+        late = self._random.choice([0, 0, 0, self._random.randrange(HOUR)])
+        shown.append((max(self.now + late, shown[-1][0] if shown else 0), item))
         self._stored[incident["id"]] = (incident, stored_form.Stored(incident, item), [*changes, change])
 
     def _document(self, incident_id: str) -> Document:
@@ -138,7 +260,7 @@ class SealedTenant:
         return cast("Document", json.loads(line, parse_float=Decimal))
 
     def _at(self) -> str:
-        return timestamps.from_milliseconds(self._now)
+        return timestamps.from_milliseconds(self.now)
 
 
 def _exact(amount: Decimal) -> float:
@@ -168,6 +290,7 @@ def computed_anew(tenant_id: str, document: Document) -> None:
 # --- attacks on an incident. A damage gets the sealed changes, and the complete trail.
 
 LATER = "2999-01-01T00:00:00.000Z"
+LATEST = timestamps.to_milliseconds(LATER)
 Damage = Callable[[Random, Document, list[Document]], object]
 
 
@@ -266,6 +389,17 @@ def _set(name: str, value: str) -> Damage:
     return damage
 
 
+def _malformed(name: str, form: Callable[[Any], Any]) -> Damage:
+    """Give a member another form with the same digits."""
+
+    def damage(random: Random, incident: Document, changes: list[Document]) -> None:
+        given = [part for part in (incident, *changes) if part.get(name) is not None]
+        part = random.choice(given)
+        part[name] = form(part[name])
+
+    return damage
+
+
 DAMAGES: dict[str, Damage] = {
     "a changed value": _value,
     "a changed current value": _current_value,
@@ -283,6 +417,18 @@ DAMAGES: dict[str, Damage] = {
     "a pretended conversion without a hash": _pretended_conversion_without_a_hash,
     "a time that goes back": _back_in_time,
 }
+MALFORMED: dict[str, Damage] = {
+    "an amount as text": _malformed("financial_impact", lambda amount: f"{amount}"),
+    "an amount with an underscore": _malformed("financial_impact", lambda amount: f"{int(amount):_}"),
+    "an amount with spaces": _malformed("financial_impact", lambda amount: f" {amount} "),
+    "a version as true": _malformed("version", lambda version: True if version == 1 else 1 / 0),
+    "a version with a fraction": _malformed("version", float),
+    "a version as text": _malformed("version", str),
+    "a hash that is null": _malformed("hash", lambda _: None),
+    "a nonce that is null": _malformed("nonce", lambda _: None),
+    "an unknown schema version": _malformed("schema_version", lambda _: 2),
+    "a schema version as true": _malformed("schema_version", lambda _: True),
+}
 
 
 def damaged(random: Random, tenant: SealedTenant) -> Iterator[tuple[str, SealedTenant]]:
@@ -290,8 +436,8 @@ def damaged(random: Random, tenant: SealedTenant) -> Iterator[tuple[str, SealedT
 
     In half of the copies, all hashes of the incident were computed anew after the attack.
     """
-    for name, damage in DAMAGES.items():
-        for is_computed_anew in (False, True):
+    for name, damage in (DAMAGES | MALFORMED).items():
+        for is_computed_anew in (False, True) if name in DAMAGES else (False,):
             forged = deepcopy(tenant)
             fit = [one for one in forged.documents if _is_sealed(tenant, one)]
             random.shuffle(fit)
@@ -299,11 +445,11 @@ def damaged(random: Random, tenant: SealedTenant) -> Iterator[tuple[str, SealedT
                 before = deepcopy(document)
                 try:
                     damage(random, document["incident"], document["changes"])
-                except (IndexError, ValueError):  # the trail is too short for this attack
+                except (IndexError, ValueError, ArithmeticError):  # the trail does not fit this attack
                     document.clear()
                     document.update(before)
                     continue
-                if document == before:
+                if repr(document) == repr(before):  # 1 and true are equal in Python
                     continue
                 if is_computed_anew:
                     computed_anew(tenant.tenant_id, document)
@@ -314,7 +460,7 @@ def damaged(random: Random, tenant: SealedTenant) -> Iterator[tuple[str, SealedT
 def _is_sealed(tenant: SealedTenant, document: Document) -> bool:
     """Return whether a manifest has the incident's newest change."""
     incident = document["incident"]
-    return incident["version"] in tenant.entries[incident["id"]] and "hash" in document["changes"][-1]
+    return incident["version"] in tenant.entries.get(incident["id"], ()) and "hash" in document["changes"][-1]
 
 
 # --- attacks on the incidents of a tenant and on its manifests
@@ -327,7 +473,8 @@ def attacked(random: Random, tenant: SealedTenant, other: SealedTenant) -> Itera
         return deepcopy(tenant)
 
     forged = copy()
-    forged.documents.pop(random.randrange(len(forged.documents)))
+    gone = random.choice(sorted(tenant.entries))
+    forged.documents = [document for document in forged.documents if document["incident"]["id"] != gone]
     yield "a removed incident", forged
 
     forged = copy()
@@ -390,14 +537,14 @@ def attacked(random: Random, tenant: SealedTenant, other: SealedTenant) -> Itera
     ill_formed = {
         "duplicate ids": content | {"entries": [entry, *content["entries"]]},
         "the wrong order": content | {"entries": [*content["entries"], ["inc_0", 1, None]]},
-        "another member": content | {"more": 1},
+        "another member": content | {"note": 1},
         "another format": content | {"format": 2},
         "an entry with a wrong head": content | {"entries": [[entry[0], 1, f"2:{'0' * 64}"]]},
         "an entry without a version": content | {"entries": [[entry[0], "1", None]]},
         "a window that begins late": content | {"from": content["to"], "to": "2999-01-01T00:00:00.000Z"},
         "a window that ends before it begins": content | {"to": "1970-01-01T00:00:00.000Z"},
         "another tenant": content | {"tenant_id": "other"},
-        "another number": content | {"number": content["number"] + 1},
+        "another number": content | {"number": content["number"] - 1},
     }
     for name, members in ill_formed.items():
         forged = copy()
@@ -412,3 +559,54 @@ def attacked(random: Random, tenant: SealedTenant, other: SealedTenant) -> Itera
     forged = copy()
     forged.files[last] = manifest + b"\n" + proof.replace(b'"signature":"', b'"signature":"' + b64encode(b"0")) + b"\n"
     yield "a damaged signature", forged
+
+
+# --- attacks with invented times: the next manifests have the forged changes
+
+
+def timed(random: Random, tenant: SealedTenant) -> Iterator[tuple[str, SealedTenant]]:
+    """Yield copies of a tenant in which somebody added changes with invented times before the last runs."""
+
+    def copy() -> SealedTenant:
+        forged = deepcopy(tenant)
+        forged.now += HOUR
+        return forged
+
+    def sealed(forged: SealedTenant, *, whole: bool) -> SealedTenant:
+        forged.now += HOUR  # so that the index shows the forged change
+        forged.seal(whole=whole)
+        forged.export()
+        return forged
+
+    tenant = deepcopy(tenant)
+    tenant.now += 3 * HOUR
+    tenant.seal(at_once=manifests.ENTRIES)  # so each change must be sealed already
+    ends = tenant.ends()
+    last = max(ends) - HOUR - 1  # the newest time at which a change must be sealed already
+    old = [incident_id for incident_id in tenant.ids() if tenant.last_change(incident_id) < last]
+    for whole in (False, True):
+        how = ", and all incidents are sealed again" if whole else ""
+        forged, target = copy(), random.choice(old)
+        forged.forge_change(target, random.randrange(tenant.last_change(target), last))
+        yield f"a backdated last change{how}", sealed(forged, whole=whole)
+        forged, target = copy(), random.choice(old)
+        forged.forge_change(target, random.randrange(tenant.last_change(target), last))
+        forged.forge_change(target, forged.now)
+        yield f"a backdated change before a change of now{how}", sealed(forged, whole=whole)
+        forged = copy()
+        forged.forge_incident(random.randrange(START, last))
+        yield f"a backdated incident{how}", sealed(forged, whole=whole)
+        forged, target = copy(), random.choice(old)
+        hops = [end + 1 for end in sorted({*ends}) if end > tenant.last_change(target)]
+        for at in hops:
+            forged.forge_change(target, at)
+        if min(hops) <= last:
+            yield f"backdated changes shortly after each run{how}", sealed(forged, whole=whole)
+    for name, ahead in {"two hours ahead": 2 * HOUR + 1, "in the year 2999": 10**9 * HOUR}.items():
+        forged = copy()
+        forged.forge_change(random.choice(tenant.ids()), min(forged.now + HOUR + ahead, LATEST))
+        yield f"a change {name}", sealed(forged, whole=False)
+    forged = deepcopy(tenant)
+    forged.forge_change(random.choice(tenant.ids()), LATEST)
+    forged.export()
+    yield "an unsealed change in the year 2999", forged

@@ -78,6 +78,7 @@ DAMAGES: dict[str, tuple[Damage, set[str]]] = {
     ),
     "a JSON field": (lambda incident, _: incident["lessons_learned"].update(hours=1), {"lead back"}),
     "a first value": (lambda _, changes: changes[1]["changes"]["severity"].update({"from": "high"}), {"change 2"}),
+    "a newer schema version": (lambda incident, _: incident.update(schema_version=2), {"cannot be checked"}),
     "another tenant": (lambda incident, _: incident.update(tenant_id="globex"), {"change 1", "change 2", "lead back"}),
 }  # fmt: skip
 

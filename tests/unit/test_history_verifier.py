@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 
 import pytest
+from incidents.domain import timestamps
 from incidents_cli.operate.history import verify_history
 
 from tests.support import scale
-from tests.support.sealed import SealedTenant, SigningKey, attacked, damaged
+from tests.support.sealed import HOUR, SealedTenant, SigningKey, attacked, damaged, timed
 
 TENANTS = scale.of(short=4, full=200)
 VERIFIER = Path(verify_history.__file__)
@@ -21,18 +25,35 @@ def tenant() -> SealedTenant:
     return SealedTenant(Random(1), "acme", SigningKey())
 
 
-def test_each_attack_on_each_tenant_is_found() -> None:
-    key, tried = SigningKey(), set()
+def test_each_attack_on_each_tenant_is_found(promise: Callable[[str, str], None]) -> None:
+    key, tried = SigningKey(), Counter[str]()
     for number in range(TENANTS):
         random = Random(number)
-        tenant, other = SealedTenant(random, f"tenant-{number}", key), SealedTenant(random, "other", key)
-        assert tenant.faults() == []
-        for attacks in (damaged(random, tenant), attacked(random, tenant, other)):
+        past = ("", "an erasure", "a restore")[number % 3]
+        tenant = SealedTenant(random, f"tenant-{number}", key, past=past)
+        other = SealedTenant(random, "other", key)
+        assert tenant.faults() == [], number
+        for attacks in (damaged(random, tenant), attacked(random, tenant, other), timed(random, tenant)):
             for name, forged in attacks:
-                tried.add(name)
+                tried[name] += 1
                 assert forged.faults(), (number, name)
 
-    assert len(tried) == 30 + 14 + 10 + 13
+    assert len(tried) == 2 * 15 + 10 + 14 + 10 + 13 + 11
+    promise(
+        "An attack on a sealed history is found", f"{TENANTS} tenants, {tried.total()} attacks of {len(tried)} kinds"
+    )
+
+
+def test_no_untouched_tenant_has_a_fault() -> None:
+    """The index is late by up to an hour, runs end early or write many manifests, and tables are restored."""
+    key, manifests, split = SigningKey(), 0, 0
+    for number in range(scale.of(short=60, full=2_000)):
+        for past in ("", "an erasure", "a restore"):
+            report = SealedTenant(Random(number), "acme", key, past=past).report()
+            assert report.faults == [], (number, past)
+            assert (report.erasures, len(report.restores)) == (past == "an erasure", past == "a restore")
+            manifests, split = manifests + report.manifests, split + report.manifests - len(report.ends)
+    assert split > manifests / 10
 
 
 def test_the_fault_names_the_incident_and_the_change(tenant: SealedTenant) -> None:
@@ -48,14 +69,132 @@ def test_the_fault_names_the_incident_and_the_change(tenant: SealedTenant) -> No
 
 
 def test_a_manifest_with_an_erasure_allows_that_earlier_incidents_are_gone(tenant: SealedTenant) -> None:
-    from incidents.domain import manifests  # the other tests need only the verifier
+    gone = deepcopy(tenant)
+    gone.erase()
+    gone.export()
+    report = gone.report()
 
-    end = manifests.position(manifests.without_signature(tenant.files[-1]))
-    erased = manifests.dump("acme", "table", end, manifests.Window(end.to, end.to), {}, erasure="0" * 64)
-    files = [*tenant.files, tenant.key.sign(erased)]
-    report = verify_history.check("acme", {tenant.key.fingerprint}, b"".join(files).splitlines(), [])
+    assert (report.faults, report.until, report.erasures) == ([], tenant.report().until, 1)
+    assert json.loads(gone.files[-1].splitlines()[0])["entries"] == [], "the index still shows the erased incidents"
 
-    assert (report.faults, report.until, report.erasures) == ([], end.to, 1)
+
+def test_a_restore_explains_only_what_it_took_away() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    kept, at = deepcopy(tenant.kept()), tenant.now
+    tenant.now += HOUR
+    lost = random_id(tenant)
+    tenant.forge_change(lost, tenant.now)
+    tenant.forge_incident(tenant.now)
+    created = tenant.ids()[-1]
+    tenant.now += HOUR
+    tenant.seal()
+    tenant.now += 3 * HOUR
+    unexplained = deepcopy(tenant)
+    unexplained.restore(deepcopy(kept), at, is_sealed=False)
+    unexplained.export()
+    assert {fault.partition(":")[0] for fault in unexplained.faults()} == {lost, created}
+
+    tenant.restore(deepcopy(kept), at)
+    tenant.export()
+    report = tenant.report()
+    assert (report.faults, report.lost) == ([], {lost, created})
+    assert [time for _, time in report.restores] == [timestamps.from_milliseconds(at)]
+
+    tenant.now += 3 * HOUR
+    tenant.restore(deepcopy(kept), tenant.now - HOUR, is_sealed=False)
+    tenant.export()
+    assert tenant.faults(), "an earlier restore does not explain that later changes are gone"
+
+
+def test_a_restore_does_not_explain_what_somebody_altered_before_its_seal() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    tenant.now += HOUR
+    tenant.seal()
+    target, old = tenant.ids()[:2]
+    tenant.now += HOUR
+    forked = deepcopy(tenant)
+    tenant.forge_change(target, tenant.now - 1)
+    tenant.seal()
+    unaltered, at = tenant.kept(), tenant.now
+    forked.forge_change(target, tenant.now - 1)  # another change with the same time and version
+    altered, removed, backdated = forked.kept(), tenant.kept(), deepcopy(tenant)
+    del removed[old]
+    tenant.now += HOUR
+    backdated.forge_change(target, tenant.now - 1)
+    tenant.forge_change(target, tenant.now)
+    tenant.now += HOUR
+    tenant.seal()  # so a manifest has another change in place of the backdated change
+    tenant.now += 2 * HOUR
+    tenant.seal()
+
+    faults = {}
+    for name, kept in {
+        "unaltered": unaltered, "altered": altered, "removed": removed, "backdated": backdated.kept()
+    }.items():  # fmt: skip
+        restored = deepcopy(tenant)
+        restored.restore(kept, at)
+        restored.export()
+        faults[name] = [fault.partition(" of ")[0] for fault in restored.faults()]
+    assert faults.pop("unaltered") == []
+    assert faults.pop("removed") == [f"{old}: the export does not have it"]
+    version = json.loads(tenant.files[-2].splitlines()[0])["entries"]
+    version = next(entry[1] for entry in version if entry[0] == target)
+    assert faults.pop("altered") == [f"{target}: a manifest has another change {version - 1}"]
+    assert faults.pop("backdated") == [f"{target}: change {version}"]
+
+
+def random_id(tenant: SealedTenant) -> str:
+    return Random(1).choice(tenant.ids())
+
+
+def test_an_entry_of_another_form_is_the_only_fault_and_the_next_manifests_follow() -> None:
+    tenant = SealedTenant(Random(2), "acme", SigningKey())
+    content = json.loads(tenant.files[-1].splitlines()[0])
+    wrong, *right = content["entries"]
+    content["entries"] = [[wrong[0], wrong[1], "damaged"], *right]
+    tenant.replace_last(content)
+    tenant.now += 2 * HOUR
+    tenant.seal()
+    tenant.export()
+
+    (fault, *of_the_incident) = tenant.faults()
+    assert fault.startswith(f"manifest {content['number']}: has an entry of another form")
+    assert {one.partition(":")[0] for one in of_the_incident} <= {wrong[0]}
+
+
+def test_an_object_that_is_not_a_manifest_is_one_fault(tenant: SealedTenant) -> None:
+    for junk in (b"\n\n", b"junk\n{}\n", b'{"a":1}\n{"public_key":1}\n', b"[" * 100_000 + b"\n\n", b"\xff\n\n"):
+        for place in (0, 3, len(tenant.files)):
+            forged = deepcopy(tenant)
+            forged.files.insert(place, junk)
+            (fault,) = forged.faults()
+            assert fault.startswith(f"manifest {place + 1}: "), fault
+
+
+def test_a_seal_that_comes_late_is_named() -> None:
+    """Nobody can tell a late seal from a change with an invented time, if the tenant had no manifest in between."""
+    tenant = SealedTenant(Random(3), "acme", SigningKey())
+    tenant.now += 3 * HOUR
+    tenant.seal()
+    target, at = tenant.ids()[0], tenant.now - HOUR // 2
+    tenant.now += 30 * HOUR
+    tenant.forge_change(target, at)
+    tenant.seal()
+    tenant.export()
+    report = tenant.report()
+
+    assert report.faults == []
+    (late,) = report.late
+    assert late.startswith(f"{target}: change ")
+    assert late.endswith(f" of {timestamps.from_milliseconds(at)}")
+
+
+def test_the_next_manifest_contains_the_hash_that_the_report_names(tenant: SealedTenant) -> None:
+    named = tenant.report().newest.split()[-1]
+    later = deepcopy(tenant)
+    later.seal()
+    assert named.encode() in later.files[-1]
+    assert later.report().newest != tenant.report().newest
 
 
 def test_the_program_needs_no_other_module_of_the_service(tenant: SealedTenant, tmp_path: Path) -> None:
@@ -74,7 +213,7 @@ def test_the_program_needs_no_other_module_of_the_service(tenant: SealedTenant, 
     assert f"{len(tenant.documents)} incidents, {len(tenant.files)} manifests" in good.stdout
     assert (bad.returncode, bad.stderr) == (1, "1 faults\n")
     gone = tenant.documents[0]["incident"]["id"]
-    assert bad.stdout.startswith(f"FAULT  {gone}: the export does not have it, but a manifest does\n")
+    assert bad.stdout.startswith(f"FAULT  {gone}: the export does not have it\n")
 
 
 def test_the_verifier_has_at_most_200_lines_and_one_dependency() -> None:

@@ -10,20 +10,28 @@ from typing import Any
 from .models import Change, Incident
 
 _JSON = ("lessons_learned", "regulatory_reports")
-_SCHEMA_VERSION = 1  # a later release may convert the values of an incident, and the trail does not have the conversion
+_SCHEMA_VERSION = (
+    1  # a later release may convert the values of an incident, which this version of the client cannot check
+)
 
 
 def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
     """Return the faults in the history of an incident, or an empty list. ``changes`` are all changes, oldest first.
 
     A fault is a change that differs from its hash, a gap in a chain of hashes, or an incident whose values do not lead
-    back to the first values. Changes of release 0.1.0 have no hash and are not checked. The function cannot notice a
-    history that somebody computed anew as a whole.
+    back to the first values. An incident of a newer ``schema_version`` has a fault, too, because this version of the
+    client cannot check its values. Changes of release 0.1.0 have no hash and are not checked. The function cannot
+    notice a history that somebody computed anew as a whole.
     """
     faults: list[str] = []
     values = _hashed(incident.model_dump(exclude_unset=True))
     chains: list[tuple[Change, dict[str, Any]]] = []
     last, hashed = 0, None
+    is_known = incident.schema_version == _SCHEMA_VERSION
+    if not is_known:
+        faults.append(
+            f"the incident's values cannot be checked, because its schema_version is {incident.schema_version}"
+        )
     latest: dict[str, Any] = {}
     for change in changes:
         if change.version > incident.version:  # somebody changed the incident after it was read
@@ -50,8 +58,10 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         is_next = hashed is not None and hashed.version == change.version - 1
         if change.state_hash is None and not is_next:
             faults.append(f"change {change.version} continues a chain, but the change before it has no hash")
+        if change.state_hash is not None and is_next and is_known:
+            faults.append(f"change {change.version} begins a chain, but the change before it has a hash")
         if change.state_hash is not None:
-            chains = [(change, {})] if is_next else [*chains, (change, {})]
+            chains.append((change, {}))
         hashed = change
     if last != incident.version:
         faults.append(f"the incident has version {incident.version}, but its last change is {last}")
@@ -60,7 +70,7 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         for name, value in latest.items()
         if name in values and _unless_empty(values[name]) != _unless_empty(value)
     ]
-    for first, first_values in chains if incident.schema_version == _SCHEMA_VERSION else []:
+    for first, first_values in chains if is_known else []:
         stamps = {"version": first.version, "updated_at": _value("", first.at), "updated_by": first.by}
         state = {**values, **first_values, **stamps}
         if _sha256({name: value for name, value in state.items() if value not in (None, [])}) != first.state_hash:

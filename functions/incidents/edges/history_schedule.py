@@ -1,10 +1,10 @@
 """The edge of the schedule for seals. A run seals the marked tenants, or the tenant that an operator names.
 
-An operator's event is ``{"tenant_id": "acme", "whole": true, "erasure": null}``. The schedule's event has no tenant.
+An operator's event is ``{"tenant_id": "acme", "whole": true, "erasure": null, "restored_to": null}``. The schedule's
+event has no tenant. The order for a restore has the time to which the table was restored.
 """
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -13,16 +13,15 @@ from functools import wraps
 from typing import Any
 
 from .. import manifest_store
-from ..domain import model
+from ..domain import manifests, model
 from ..domain.identity import Identity
+from ..domain.manifests import Record
 from ..manifest_store import ManifestStore
 from ..runtime import cloudwatch, deadline, start
 from ..runtime.log import logger
-from ..sealing import Order
+from ..sealing import Order, Unsealable
 from ..storage import dynamodb, guard, marks
 from ..storage.feed_reader import FeedReader
-
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Run:
@@ -43,7 +42,10 @@ class Run:
 
 
 def consumer(operate: Callable[[Run], list[str]]) -> Callable[[Mapping[str, Any], Any], dict[str, int]]:
-    """Return a Lambda handler for an operation. The operation gets a run, and returns one outcome for each tenant."""
+    """Return a Lambda handler for an operation. The operation gets a run, and returns one outcome for each tenant.
+
+    The handler raises Unsealable at its end if an incident was left out, so that the alarm for failed jobs starts.
+    """
     start.prepare(dynamodb.warm_up, manifest_store.s3, manifest_store.kms)
 
     @wraps(operate)
@@ -54,6 +56,8 @@ def consumer(operate: Callable[[Run], list[str]]) -> Callable[[Mapping[str, Any]
         cloudwatch.count("Seals", "outcome", outcomes)
         line = {"operation": operate.__module__, "outcomes": dict(outcomes)}
         logger.info("run", extra=line | {"duration_ms": round((time.perf_counter() - started) * 1000, 1)})
+        if outcomes["unsealable"]:
+            raise Unsealable
         return dict(outcomes)
 
     return handler
@@ -62,7 +66,14 @@ def consumer(operate: Callable[[Run], list[str]]) -> Callable[[Mapping[str, Any]
 def _order(event: Mapping[str, Any]) -> Order | None:
     if "tenant_id" not in event:
         return None
-    order = Order(event["tenant_id"], event.get("whole") is True, event.get("erasure"))
-    if not model.TENANT_ID.fullmatch(order.tenant_id) or not (order.erasure is None or _HASH.fullmatch(order.erasure)):
-        raise ValueError("the order must name a tenant, and may name the SHA-256 of a proof")
-    return order
+    erasure, restored_to = event.get("erasure"), event.get("restored_to")
+    is_right = (
+        model.TENANT_ID.fullmatch(event["tenant_id"])
+        and (erasure is None or manifests.HASH.fullmatch(erasure))
+        and (restored_to is None or manifests.TIME.fullmatch(restored_to))
+        and (erasure is None or restored_to is None)
+    )
+    if not is_right:
+        raise ValueError("the order must name a tenant, and may name the SHA-256 of a proof or the time of a restore")
+    whole = event.get("whole") is True or restored_to is not None
+    return Order(event["tenant_id"], whole, Record(erasure, restored_to))

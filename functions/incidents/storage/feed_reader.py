@@ -83,30 +83,31 @@ class FeedReader:
             caught_up = "LastEvaluatedKey" not in answer
         return self._page(entries, position, caught_up=caught_up)
 
-    def entries(self, start: str, end: str) -> Iterator[Item]:
-        """Yield the index entries of the incidents whose last change is in a window of time, oldest change first.
+    def entries(self, start: str) -> Iterator[Item]:
+        """Yield the index entries of the incidents whose last change is at ``start`` or later, oldest change first.
 
         An incident that changes during the reads may be yielded twice. Raises Busy, also if the table lacks the index.
         """
         position = Position(start, "")
         while True:
-            answer = self._query(position, end, ENTRIES_READ)
+            answer = self._query(position, None, ENTRIES_READ)
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
             last = answer["LastEvaluatedKey"]
             position = Position(last["updated_at"]["S"], last["sk"]["S"])
 
-    def _query(self, after: Position, until: str, limit: int) -> Any:
+    def _query(self, after: Position, until: str | None, limit: int) -> Any:
+        window, values = "updated_at >= :after", {":pk": {"S": self._partition}, ":after": {"S": after.updated_at}}
+        if until is not None:
+            window, values[":until"] = "updated_at BETWEEN :after AND :until", {"S": until}
         parameters: dict[str, Any] = {
             "TableName": self.table_name,
             "IndexName": keys.BY_UPDATED,
-            "KeyConditionExpression": "pk = :pk AND updated_at BETWEEN :after AND :until",
-            "ExpressionAttributeValues": {
-                ":pk": {"S": self._partition}, ":after": {"S": after.updated_at}, ":until": {"S": until},
-            },
+            "KeyConditionExpression": f"pk = :pk AND {window}",
+            "ExpressionAttributeValues": values,
             "Limit": limit,
-        }  # fmt: skip
+        }
         if after.incident_id:
             key = stored_form.key(keys.incident(self.identity.tenant_id, after.incident_id))
             parameters["ExclusiveStartKey"] = key | {"updated_at": {"S": after.updated_at}}

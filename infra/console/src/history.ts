@@ -11,7 +11,7 @@ export interface Check {
   last: number;
   /** The versions of the changes that have no hash. */
   unhashed: number[];
-  /** The oldest version to whose values the present values must lead back, or null if no values were checked. */
+  /** The oldest version to whose values the present values must lead back, or null if the check did not check the values. */
   since: number | null;
 }
 
@@ -23,7 +23,7 @@ type Value = string | boolean | null | Digits | Value[] | Fields;
 type Fields = Map<string, Value>;
 
 const JSON_FIELDS = ["lessons_learned", "regulatory_reports"];
-const SCHEMA_VERSION = 1; // a later release may convert the values of an incident, and the trail does not have the conversion
+const SCHEMA_VERSION = 1; // a later release may convert the values of an incident, which this check does not know
 
 /** Return what the hashes prove about an incident. ``pages`` are the pages of its changes, oldest first. All are JSON texts. */
 export async function check(incident: string, pages: string[]): Promise<Check> {
@@ -31,6 +31,9 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
   const version = whole(now.get("version"));
   const values = asStored(now);
   const faults: string[] = [];
+  const schema = whole(now.get("schema_version"));
+  const isKnown = schema === SCHEMA_VERSION;
+  if (!isKnown) faults.push(`the incident's values cannot be checked, because its schema_version is ${schema}`);
   const unhashed: number[] = [];
   let chains: { first: Fields; before: Fields }[] = []; // ``before`` has the values of the first change that later changes changed
   const latest: Fields = new Map(); // the values after the last change
@@ -62,7 +65,8 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
     entry.delete("hash");
     if (await sha256(entry) !== hash) faults.push(`change ${number} differs from its hash`);
     const follows: boolean = hashed !== null && whole(hashed.get("version")) === number - 1;
-    if (change.has("state_hash")) chains = [...(follows ? [] : chains), { first: change, before: new Map() }];
+    if (change.has("state_hash") && follows && isKnown) faults.push(`change ${number} begins a chain, but the change before it has a hash`);
+    if (change.has("state_hash")) chains.push({ first: change, before: new Map() });
     else if (!follows) faults.push(`change ${number} continues a chain, but the change before it has no hash`);
     hashed = change;
   }
@@ -70,7 +74,7 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
   for (const [field, value] of latest) {
     if (filled(values.get(field)) !== filled(value)) faults.push(`the incident's ${field} is not the value after its last change`);
   }
-  if (whole(now.get("schema_version")) !== SCHEMA_VERSION) chains = [];
+  if (!isKnown) chains = [];
   for (const { first, before } of chains) {
     const state: Fields = new Map([...values, ...before]);
     for (const [field, stamp] of [["version", "version"], ["updated_at", "at"], ["updated_by", "by"]] as const) state.set(field, first.get(stamp) ?? null);
@@ -91,10 +95,9 @@ export function verdict({ faults, last, unhashed, since }: Check): { text: strin
   const checked = last - unhashed.length;
   const fit = checked === 1 ? "1 change fits its hash" : `${checked} changes fit their hashes`;
   return {
-    text: `No fault: ${fit}${since === null ? "" : `, and the incident's values lead back to the values after change ${since}`}.${old}`,
+    text: `No fault: ${fit}, and the incident's values lead back to the values after change ${since}.${old}`,
     limits: "The check finds altered, removed, added and swapped changes. It cannot notice that somebody removed the newest "
-      + "changes and also set the incident back, removed the hashes of all or of the newest changes, or computed all later hashes anew."
-      + (since === null ? " The incident's values were not checked, because a newer release stored them." : ""),
+      + "changes and also set the incident back, removed the hashes of all or of the newest changes, or computed all later hashes anew.",
   };
 }
 

@@ -12,6 +12,7 @@ import typer
 from ...console import StepFailed, clean, interrupted, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
 from ..tenants.commands import TenantOption, tenant_reader
+from .commands import KeyOption
 
 audit = typer.Typer(no_args_is_help=True, help="Print who changed what in a tenant, or write an auditor's pack.")
 
@@ -54,13 +55,14 @@ def pack_(
     folder: Annotated[
         Path | None, typer.Option("--folder", metavar="DIR", help="The new folder. Default: audit-TENANT-FROM-TO.")
     ] = None,
+    key: KeyOption = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
     """Write the files that an auditor needs for a period into a new folder, with a program that checks them.
 
-    Nothing is written if the history has a fault.
+    If the history has faults, the pack has a list of them, and the exit code is 1.
     """
     from . import pack  # takes 0.2 s (the rules of deadlines), so `--help` does not import it
 
@@ -69,11 +71,16 @@ def pack_(
     place = folder or Path(f"audit-{tenant_id}-{first}-{last}")
     chosen = pack.Choice(period, sample, seed or token_hex(8))
     with interrupted(f"{place} is left, without its table of contents. Remove it."):
-        written = pack.write(place, Deployment(stack, region), reader, chosen)
+        written = pack.write(place, Deployment(stack, region), reader, chosen, set(key or ()))
     stderr.print(f"{written.population} incidents in the period, {written.sample} in the sample (seed {chosen.seed})")
     stderr.print(f"The manifests end at {written.until}. The fingerprint of the stack's key:")
     say(written.fingerprint)
     stderr.print("Give the fingerprint to the auditor in another way than the pack.")
+    if written.faults:
+        raise StepFailed(
+            f"Wrote {place}, but the history has faults: {written.faults}.", "",
+            f"{place / pack.FAULTS} lists the faults. Follow docs/runbooks/history.md.",
+        )  # fmt: skip
     succeeded(f"Wrote {place}")
 
 

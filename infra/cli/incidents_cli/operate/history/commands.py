@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from incidents.domain import timestamps
 
 from ...console import StepFailed, clean, say, stderr, step, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
 from ..tenants.commands import TenantOption, tenant_reader
 
+KeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key", metavar="FINGERPRINT", help="The fingerprint of a key that may sign. Default: the stack's key."
+    ),
+]
 _RECENT = ("settling", "unsettled")  # the outcomes of tenants whose newest changes may not be in the index yet
 
 history = typer.Typer(no_args_is_help=True, help="Seal the history of a tenant, or check it against its seals.")
@@ -25,18 +32,24 @@ def seal(
     erasure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --tenant: also seal this proof of the tenant's erasure.")
     ] = None,
+    restored_to: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --tenant: seal all incidents after a restore of the table to TIME."),
+    ] = None,
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
     """Write signed manifests now. The schedule does the same once an hour for all tenants with unsealed changes."""
     from . import manifest_bucket  # takes 60 ms, so `--help` does not import it
 
-    if tenant_id is None and (whole or erasure):
-        raise StepFailed("--whole and --erasure need a tenant.", "", "Add --tenant.")
+    if tenant_id is None and (whole or erasure or restored_to):
+        raise StepFailed("--whole, --erasure and --restored-to need a tenant.", "", "Add --tenant.")
+    if erasure and restored_to:
+        raise StepFailed("--erasure and --restored-to need one manifest each.", "", "Run the command twice.")
     order: dict[str, Any] = {}
     if tenant_id is not None:
         proof = sha256(erasure.read_bytes()).hexdigest() if erasure else None
-        order = {"tenant_id": tenant_id, "whole": whole, "erasure": proof}
+        order = {"tenant_id": tenant_id, "whole": whole, "erasure": proof, "restored_to": _parsed(restored_to)}
     deployment = Deployment(stack, region)
     manifest_bucket.bucket_of(deployment)
     with step("Sealing", "Sealed"):
@@ -57,10 +70,7 @@ def seal(
 @history.command()
 def verify(
     tenant_id: TenantOption,
-    key: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FINGERPRINT", help="The fingerprint of a key that may sign. Default: the stack's key."),
-    ] = None,
+    key: KeyOption = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
@@ -78,17 +88,32 @@ def verify(
     with step("Checking the history", "Checked the history"):
         # The manifests come first. Otherwise, they could have a change that the table did not have yet.
         manifests = [*manifest_bucket.lines(deployment, tenant_id)]
-        export = ((line_of(each, reader).text or "{}").encode() for each in reader.incidents())
+        unreadable = list[str]()
+        export = ((line_of(each, reader, unreadable).text or "{}").encode() for each in reader.incidents())
         report = verify_history.check(tenant_id, keys, manifests, export)
+        report.faults += unreadable
     for fault in report.faults:
         say(clean(fault))
     stderr.print(f"{report.incidents:>9,} incidents\n{report.manifests:>9,} manifests")
     stderr.print(f"The manifests end at {report.until}. Changed since then: {report.unsealed} incidents.")
+    for change in report.late:
+        stderr.print(f"Sealed more than a day late: {clean(change)}")
     if report.unproved:
         stderr.print(f"Without a hash, because an old release made the last change: {report.unproved} incidents.")
     if report.erasures:
         stderr.print(f"Erasures of the tenant: {report.erasures}. The incidents before the last one are not checked.")
+    if report.restores:
+        times = ", ".join(time for _, time in report.restores)
+        stderr.print(f"Restores of the table: to {times}. Incidents that lost sealed changes: {len(report.lost)}.")
     stderr.print(f"Keys: {', '.join(sorted(keys))}")
+    stderr.print(f"Write this down for the next audit. The {report.newest}.")
     if report.faults:
         raise StepFailed(f"Faults: {len(report.faults)}.", "", "Follow docs/runbooks/history.md.")
     succeeded(f"The history of the tenant {tenant_id} has no faults.")
+
+
+def _parsed(restored_to: str | None) -> str | None:
+    try:
+        return timestamps.parse(restored_to) if restored_to else None
+    except ValueError as error:
+        raise StepFailed("--restored-to is not a time.", f"  {error}", "Give the time of the restore.") from None

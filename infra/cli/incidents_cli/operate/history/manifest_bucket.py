@@ -9,6 +9,8 @@ from incidents.domain import manifests
 from ...console import StepFailed
 from ..deployment import Deployment
 
+_LARGEST = 16_000_000  # bytes; a manifest has less than 1.5 MB
+
 
 def bucket_of(deployment: Deployment) -> str:
     """Return the name of the bucket. Raises StepFailed if the stack seals no histories."""
@@ -28,11 +30,16 @@ def fingerprint(deployment: Deployment) -> str:
 
 
 def lines(deployment: Deployment, tenant_id: str) -> Iterator[bytes]:
-    """Yield the lines of a tenant's manifests, oldest first. The first version of an object counts."""
+    """Yield two lines for each object of a tenant, oldest manifest first. The first version of an object counts.
+
+    An object that is not a manifest also has two lines, which the verifier reports.
+    """
     s3, bucket = deployment.client("s3"), bucket_of(deployment)
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=manifests.folder(tenant_id))
     # The newest version of a name is listed first, so the oldest version is the last one that the dictionary gets.
     oldest = {version["Key"]: version["VersionId"] for page in pages for version in page.get("Versions", [])}
     for name in sorted(oldest, reverse=True):
-        file: bytes = s3.get_object(Bucket=bucket, Key=name, VersionId=oldest[name])["Body"].read()
-        yield from file.splitlines(keepends=True)
+        file: bytes = s3.get_object(Bucket=bucket, Key=name, VersionId=oldest[name])["Body"].read(_LARGEST)
+        manifest, _, rest = file.partition(b"\n")
+        yield manifest + b"\n"
+        yield rest.replace(b"\n", b"") + b"\n"

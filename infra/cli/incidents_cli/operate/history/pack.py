@@ -9,7 +9,8 @@ import json
 import shutil
 import time
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import file_digest, sha256
@@ -25,13 +26,14 @@ from incidents.incident_deadlines import read_settings
 from incidents.storage import guard
 from incidents.storage.metric_repository import MetricRepository
 
-from ...console import StepFailed, clean, command, step
+from ...console import StepFailed, clean, step
 from ..deployment import Deployment
 from ..tenants import export
-from ..tenants.reading import TenantReader
+from ..tenants.reading import TenantReader, nothing_of
 from . import manifest_bucket, verify_history
 
 HERE = Path(__file__).parent
+FAULTS = "faults.txt"
 Line = dict[str, Any]
 Period = tuple[str, str]
 
@@ -56,16 +58,22 @@ class Choice(NamedTuple):
 
 
 class Written(NamedTuple):
-    """The numbers of incidents in the population and in the sample, the manifests' end, and the key's fingerprint."""
+    """The numbers of incidents and faults, the end of the manifests, and the fingerprint of the stack's key."""
 
     population: int
     sample: int
+    faults: int
     until: str
     fingerprint: str
 
 
-def write(folder: Path, deployment: Deployment, reader: TenantReader, choice: Choice) -> Written:
-    """Write the pack into a new folder. Raises StepFailed if the folder exists, or if the history has a fault."""
+def write(
+    folder: Path, deployment: Deployment, reader: TenantReader, choice: Choice, earlier: Collection[str]
+) -> Written:
+    """Write the pack into a new folder. ``earlier`` are the fingerprints of earlier keys.
+
+    Raises StepFailed if the folder exists, or if the tenant has neither an incident nor a manifest.
+    """
     fingerprint = manifest_bucket.fingerprint(deployment)
     try:
         folder.mkdir(mode=0o700, parents=True)
@@ -75,17 +83,17 @@ def write(folder: Path, deployment: Deployment, reader: TenantReader, choice: Ch
     with step("Reading the manifests and the incidents", "Wrote the manifests and the export"):
         # The manifests come first. Otherwise, they could have a change that the export does not have.
         manifests.write_bytes(b"".join(manifest_bucket.lines(deployment, reader.tenant_id)))
-        export.export(reader, lines, lambda *_: None)
-        keys = write_keys(folder, manifests)
+        unreadable = list[str]()
+        export.export(reader, lines, lambda *_: None, unreadable)
+        if not manifests.stat().st_size and not lines.stat().st_size and not unreadable:
+            shutil.rmtree(folder)
+            raise nothing_of(reader, "No pack was written.")
+        write_keys(folder, manifests, keys := {fingerprint, *earlier})
         with manifests.open("rb") as sealed, lines.open("rb") as incidents:
             report = verify_history.check(reader.tenant_id, keys, sealed, incidents)
-        if report.faults or fingerprint not in keys:
-            detail = "\n".join(f"  {clean(fault)}" for fault in report.faults[:10]) or "  another key signed"
-            shutil.rmtree(folder)
-            raise StepFailed(
-                "The history has faults, so no pack was written.", detail,
-                f"For all faults: {command('history verify')} --tenant {reader.tenant_id}",
-            )  # fmt: skip
+        report.faults += unreadable
+        text = "".join(f"{clean(fault)}\n" for fault in report.faults)
+        (folder / FAULTS).write_text(text, encoding="utf-8")
     with step("Writing the files of the pack", "Wrote the files of the pack"):
         population = write_views(folder, lines, choice, report)
         sample = write_sample(folder, lines, population, choice, report)
@@ -95,17 +103,19 @@ def write(folder: Path, deployment: Deployment, reader: TenantReader, choice: Ch
         shutil.copy(HERE / "README.md", folder / "FORMAT.md")
         (folder / "README.md").write_text(_readme(reader, choice, report, len(population)), encoding="utf-8")
         write_contents(folder)
-    return Written(len(population), sample, report.until, fingerprint)
+    return Written(len(population), sample, len(report.faults), report.until, fingerprint)
 
 
-def write_keys(folder: Path, manifests: Path) -> set[str]:
-    """Write the public keys that the manifests name as PEM files. Return their fingerprints."""
-    proofs = [json.loads(line) for line in manifests.read_bytes().splitlines()[1::2]]
-    keys = {proof["public_key"]: b64decode(proof["public_key"]) for proof in proofs}
-    for der in keys.values():
-        pem = load_der_public_key(der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        (folder / f"public-key-{sha256(der).hexdigest()[:8]}.pem").write_bytes(pem)
-    return {sha256(der).hexdigest() for der in keys.values()}
+def write_keys(folder: Path, manifests: Path, keys: Collection[str]) -> None:
+    """Write the public keys that the manifests name as PEM files, if ``keys`` has their fingerprints."""
+    ders = set[bytes]()
+    for proof in manifests.read_bytes().split(b"\n")[1::2]:
+        with suppress(ValueError, TypeError, KeyError, RecursionError):  # the verifier reports such a proof
+            ders.add(b64decode(json.loads(proof)["public_key"], validate=True))
+    for der in ders:
+        if (fingerprint := sha256(der).hexdigest()) in keys:
+            pem = load_der_public_key(der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            (folder / f"public-key-{fingerprint[:8]}.pem").write_bytes(pem)
 
 
 def write_views(folder: Path, lines: Path, choice: Choice, report: verify_history.Report) -> set[str]:
@@ -121,7 +131,8 @@ def write_views(folder: Path, lines: Path, choice: Choice, report: verify_histor
             if not changes:
                 continue
             population.add(incident["id"])
-            created, (version, _) = is_in(incident["created_at"], choice.period), newest_seal(incident["id"], report)
+            created = is_in(incident["created_at"], choice.period)
+            version, _ = newest_seal(incident["id"], report)
             people.row([*(incident[name] for name in INCIDENT_COLUMNS), created, len(changes), version])
             for row in change_rows(line, choice.period):
                 changed.row(row)
@@ -206,7 +217,8 @@ def change_rows(line: Line, period: Period) -> Iterator[list[Any]]:
 
 def newest_seal(incident_id: str, report: verify_history.Report) -> tuple[int | None, str | None]:
     """Return the newest version of an incident that a manifest has, and the head of the incident there."""
-    return max(report.sealed.get(incident_id, ()), key=lambda each: (each[0], each[1] or ""), default=(None, None))
+    *_, version, head = max(report.sealed.get(incident_id, ()), key=lambda each: each[3], default=(None, None))
+    return version, head
 
 
 def incidents_in(lines: Path) -> Iterator[Line]:
@@ -255,21 +267,24 @@ class _table:  # noqa: N801  # it is used like a function
 
 
 def _readme(reader: TenantReader, choice: Choice, report: verify_history.Report, population: int) -> str:
+    marks = f"Erasures: {report.erasures}. Restores of the table: {', '.join(at for _, at in report.restores) or 0}"
+    warning = f"**This history has {len(report.faults)} faults. `{FAULTS}` lists them.**\n\n" if report.faults else ""
     return f"""# Incidents of the tenant {reader.tenant_id}
 
-The period is from {choice.period[0]} to {choice.period[1]}. The table is `{reader.table_name}`.
+{warning}The period is from {choice.period[0]} to {choice.period[1]}. The table is `{reader.table_name}`.
 
 | file | content |
 |---|---|
 | `contents.csv` | the size and the SHA-256 of each other file |
+| `{FAULTS}` | the faults that a check of the pack found: {len(report.faults)} |
 | `export.jsonl` | all incidents of the tenant with all changes, the events of findings, and the settings |
-| `manifests.jsonl` | the signed manifests, oldest first. They end at {report.until}. Erasures: {report.erasures} |
+| `manifests.jsonl` | the signed manifests, oldest first. They end at {report.until}. {marks} |
 | `population.csv` | the {population} incidents with a change in the period. A create is a change |
 | `changes.csv` | who changed what in the period |
 | `sample.csv`, `sample.jsonl` | the sample with its seals, and its complete histories. The seed is `{choice.seed}` |
 | `metrics.json` | MTTD, MTTR and time to contain, as of the time of this pack |
 | `deadlines.csv` | the deadlines of the population, and whether each report was late |
-| `public-key-*.pem` | the public keys that the manifests name |
+| `public-key-*.pem` | the public keys that signed the manifests |
 | `verify_history.py` | the program that checks the export against the manifests |
 | `FORMAT.md` | the formats, so that you can write such a program yourself |
 
@@ -277,6 +292,9 @@ Get the fingerprint of the key from the operators of the service in another way 
 
     pip install cryptography
     python3 verify_history.py --tenant {reader.tenant_id} --key FINGERPRINT manifests.jsonl export.jsonl
+
+Write down the {report.newest}.
+At the next audit, the program prints this hash again, or a newer manifest contains it: `grep HASH manifests.jsonl`.
 
 If the program finds no fault, the export lacks no sealed incident and no sealed change. So the population is complete
 until the end of the manifests. The sample are the incidents of the population with the lowest SHA-256 of the text

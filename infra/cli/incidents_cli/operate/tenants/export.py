@@ -70,11 +70,17 @@ class _Line(NamedTuple):
     is_whole: bool
 
 
-def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None], None]) -> Exported:
+def export(
+    reader: TenantReader,
+    file: Path,
+    tell: Callable[[int, float | None], None],
+    unreadable: list[str] | None = None,
+) -> Exported:
     """Write a tenant's incidents to a file. Until the file is complete, its name is ``FILE.part``.
 
     An interrupted export continues from its checkpoint. Raises StepFailed if the file exists already, if an incident
-    cannot be read, or if the tenant has no incident. After such an error, the file is not created.
+    cannot be read, or if the tenant has no incident. After such an error, the file is not created. If ``unreadable`` is
+    given, incidents and events that cannot be read are named there, and left out of the file, which may be empty.
     """
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
@@ -91,7 +97,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
         is_settled = True
         checkpoint.save(state)  # without a checkpoint, a file with the name of the part belongs to somebody else
         with going_on(part, state["bytes"]) as whole:
-            lines = (line_of(incident, reader) for incident in reader.incidents(state["after"]))
+            lines = (line_of(incident, reader, unreadable) for incident in reader.incidents(state["after"]))
             for batch in batches(lines, AT_ONCE):
                 for line in batch:
                     state["incomplete"] += not line.is_whole
@@ -110,7 +116,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
                 state |= {
                     "after_event": items[-1]["sk"]["S"],
                     "events": state["events"] + len(items),
-                    "bytes": write_durably(whole, "".join(map(_event, items)).encode()),
+                    "bytes": write_durably(whole, "".join(_event(item, unreadable) for item in items).encode()),
                 }
                 if is_settled:  # otherwise an older incident may still be written, and must be read
                     checkpoint.save(state)
@@ -119,7 +125,7 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
             write_durably(whole, of_settings.encode())
             whole.seek(0)
             state["sha256"] = file_digest(cast("BufferedRandom", whole), "sha256").hexdigest()
-        if state["after"] is None and not state["events"] and not of_settings:
+        if state["after"] is None and not state["events"] and not of_settings and unreadable is None:
             part.unlink()
             checkpoint.remove()
             raise nothing_of(reader, "Nothing was exported.")
@@ -130,12 +136,15 @@ def export(reader: TenantReader, file: Path, tell: Callable[[int, float | None],
     return Exported(state["incidents"], state["changes"], state["events"], state["incomplete"], state["sha256"])
 
 
-def _event(item: Item) -> str:
+def _event(item: Item, unreadable: list[str] | None) -> str:
     """Return the line of a stored event. The event itself stays byte for byte as it is stored."""
     incident_id = item["sk"]["S"].partition("#")[0]
     try:
         about = to_evidence(item)._asdict()
     except Unreadable as error:
+        if unreadable is not None:
+            unreadable.append(f"{incident_id}: an event of it cannot be read ({error})")
+            return ""
         raise StepFailed(
             f"An event of the incident {incident_id} cannot be read.", f"  {error}",
             f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",
@@ -168,7 +177,8 @@ def _is_settled(incident_id: str) -> bool:
     return made is None or made / 1000 < time.time_ns() / 1e9 - SETTLE_SECONDS
 
 
-def line_of(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
+def line_of(incident: IncidentWithTrail, reader: TenantReader, unreadable: list[str] | None = None) -> _Line:
+    """Return the line of an incident. If it cannot be read, name it in ``unreadable``, or raise StepFailed."""
     if incident.item is None:  # the incident was created after the last page was read, or it is lost
         incident = reader.incident(incident.incident_id)
     if incident.item is None:
@@ -189,6 +199,9 @@ def line_of(incident: IncidentWithTrail, reader: TenantReader) -> _Line:
         derived = f',"derived":["{model.TOLD_AT}"]' if model.is_derived(stored.incident) else ""
         text = f'{{"incident":{wire_form.dump_incident(stored.incident)}{derived},"changes":[{trail}]}}\n'
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        if unreadable is not None:
+            unreadable.append(f"{incident.incident_id}: it cannot be read ({type(error).__name__}: {error})")
+            return _Line(incident.incident_id, None, 0, is_whole=False)
         raise StepFailed(
             f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
             f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",

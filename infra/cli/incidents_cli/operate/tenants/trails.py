@@ -14,6 +14,8 @@ from incidents.storage.stored_form import Item
 
 from .violations import UNREADABLE, Violation, of_expiry
 
+_FIRST_HASHED = 1
+"""The schema version in which changes got hashes. No change of an incident in this version follows a conversion."""
 _WRITE_ONCE = {"id", "tenant_id", "app_id", "created_at", "created_by", "incident_number"}
 
 
@@ -30,6 +32,7 @@ class History:
 
     ``left`` has, for each changed field, the number of the last change of the field and the field's value after it.
     ``evidence`` has the hashes of the events that the changes name. ``hashed`` is the newest change with a hash.
+    ``converted`` has the changes that begin a chain directly after a change with a hash.
     """
 
     count: int = 0
@@ -40,6 +43,7 @@ class History:
     evidence: set[str] = field(default_factory=set)
     hashed: Change | None = None
     chains: list[Chain] = field(default_factory=list)
+    converted: list[int] = field(default_factory=list)
 
 
 def history(tenant_id: str, incident_id: str, changes: Iterable[Item]) -> History:
@@ -78,6 +82,9 @@ def of_chains(incident: Incident, item: Item, trail: History) -> Iterator[Violat
     current = {"schema_version": {"N": str(model.SCHEMA_VERSION)}}
     schema_version = int(item.get("schema_version", {}).get("N", 0))
     stored = {**stored_form.to_incident(item | current).incident, "schema_version": schema_version}
+    for version in trail.converted if schema_version <= _FIRST_HASHED else ():
+        actual = f"change {version}, which begins a chain although change {version - 1} has a hash"
+        yield Violation("chain", incident["id"], actual, "one chain, as the incident was not converted")
     for first, values in trail.chains:
         stamps = {"version": first.version, "updated_at": first.at, "updated_by": first.by}
         computed = wire_form.state_hash({**stored, **values, **stamps})
@@ -145,6 +152,7 @@ def _of_hash(tenant_id: str, incident_id: str, change: Change, so_far: History) 
             # The incident was converted to a newer schema. The trail does not have the conversion, so the values before
             # it cannot be computed from the values after it.
             so_far.chains.clear()
+            so_far.converted.append(change.version)
         so_far.chains.append(Chain(change, {}))
     so_far.hashed = change
 
