@@ -21,6 +21,7 @@ from incidents.storage.settings import TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from incidents_cli.operate.history import audit, commands
+from incidents_cli.operate.history import pack as pack_files
 from incidents_cli.operate.tenants import commands as tenant_commands
 from typer.testing import CliRunner, Result
 from update_incident import handler as update
@@ -142,13 +143,95 @@ def test_a_key_that_the_auditor_does_not_trust_is_refused() -> None:
 
 def test_a_tenant_can_be_sealed_whole_and_with_the_proof_of_an_erasure(tmp_path: Path) -> None:
     created()
+    assert run("history", "seal", "--tenant", "acme", "--whole").exit_code == 0
     proof = tmp_path / "proof.json"
-    proof.write_text("{}")
+    erased = run(
+        "tenant", "erase", "--tenant", "acme", "--yes-erase", "acme", "--proof", str(proof), "--quiet-seconds", "0"
+    )
+    assert erased.exit_code == 0
+    assert run("history", "seal", "--tenant", "acme", "--erasure", str(proof)).exit_code == 0
     for options in (("--whole",), ("--erasure", str(proof))):
-        assert run("history", "seal", "--tenant", "acme", *options).exit_code == 0
         assert str(failure(run("history", "seal", *options))) == "--whole, --erasure and --restored-to need a tenant."
 
-    assert [one["erasure"] for one in history_world.contents("acme")] == [None, sha256(b"{}").hexdigest()]
+    hashes = [one["erasure"] for one in history_world.contents("acme")]
+    assert hashes == [None, sha256(proof.read_bytes()).hexdigest()]
+    assert run("history", "verify", "--tenant", "acme").exit_code == 0
+
+
+PROOF = {"tenant": "acme", "table": "T", "ended": "2026-01-01T00:00:00.000Z", "remaining": {"INCIDENT": 0}}
+
+
+@pytest.mark.parametrize(
+    ("proof", "why"),
+    [
+        (b"", "It is not the proof"),
+        (b"[" * 100_000, "It is not the proof"),
+        (b"[]", "It is not the proof"),
+        (b"{}", "It is not the proof"),
+        (b" " * 1_000_001, "It is not the proof"),
+        ({"ended": "yesterday"}, "It is not the proof"),
+        ({"remaining": []}, "It is not the proof"),
+        ({"tenant": "globex"}, "It proves the tenant globex, not acme."),
+        ({"table": "another"}, "It proves the table another, not "),
+        ({"remaining": {"INCIDENT": 1}}, "It says that items are left: 1."),
+        ({"ended": "9998-01-01T00:00:00.000Z"}, "The tenant has an incident that is older than the erasure: inc_"),
+    ],
+)
+def test_a_file_that_does_not_prove_the_erasure_is_not_sealed(
+    proof: bytes | dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    created()
+    file = tmp_path / "proof.json"
+    if isinstance(proof, dict):
+        table = tenant_commands.tenant_reader("acme", None, None, None).table_arn()
+        proof = json.dumps(PROOF | {"table": table} | proof).encode()
+    file.write_bytes(proof)
+
+    refused = failure(run("history", "seal", "--tenant", "acme", "--erasure", str(file)))
+
+    assert str(refused) == f"{file} does not prove the erasure of this tenant."
+    assert why in refused.detail
+    assert not history_world.contents("acme")
+
+
+def test_a_pipe_is_not_the_proof_of_an_erasure(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    refused = run("history", "seal", "--tenant", "acme", "--erasure", str(tmp_path / "pipe"))
+
+    assert isinstance(refused.exception, PermissionError)
+
+
+def test_a_tenant_without_incidents_has_no_trail_and_no_seal() -> None:
+    created()
+    for words in (("history", "seal"), ("audit", "trail")):
+        assert str(failure(run(*words, "--tenant", "ACME"))).startswith("The table has no items of the tenant ACME.")
+        assert str(failure(run(*words, "--tenant", "../x"))) == "The tenant id is not valid."
+    assert not history_world.contents("ACME")
+
+
+def test_a_spreadsheet_runs_no_cell_of_a_trail() -> None:
+    incident = created(title="=1+1")
+    for title in ("+1", "-1", "@SUM(1)", "\uff1d1+1"):
+        patched(incident, title=title)
+
+    lines = list(csv.DictReader(io.StringIO(run("audit", "trail", "--tenant", "acme").stdout)))
+
+    assert [line["to"] for line in lines] == ["", "'+1", "'-1", "'@SUM(1)", "'\uff1d1+1"]
+
+
+def test_a_pack_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    created()
+    run("history", "seal")
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pack_files, "write_contents", fail)
+        assert pack(tmp_path / "pack").exit_code == 1
+    assert not (tmp_path / "pack").exists()
+    assert pack(tmp_path / "pack").exit_code == 0
 
 
 def test_a_failed_seal_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +267,8 @@ def test_the_trail_has_one_line_for_each_changed_field() -> None:
     assert before.count("\n") == 1, "only the header"
 
 
-@pytest.mark.parametrize("dates", [("2026-02-30", "2026-03-01"), ("2026-03-02", "2026-03-01"), ("x", "2026-03-01")])
+@pytest.mark.parametrize("dates", [("2026-02-30", "2026-03-01"), ("2026-03-02", "2026-03-01"), ("x", "2026-03-01"),
+                                   ("2026-03-01", "9999-12-31"), ("0001-01-01", "2026-03-01")])  # fmt: skip
 def test_a_wrong_period_is_refused(dates: tuple[str, str]) -> None:
     failure(run("audit", "trail", "--tenant", "acme", "--from", dates[0], "--to", dates[1]))
 

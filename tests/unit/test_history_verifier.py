@@ -203,6 +203,8 @@ def test_the_program_needs_no_other_module_of_the_service(tenant: SealedTenant, 
     (tmp_path / "export.jsonl").write_bytes(b"\n".join(tenant.lines()))
     program = [sys.executable, "-I", "verify_history.py", "--tenant", "acme", "--key", tenant.key.fingerprint]
 
+    told = subprocess.run([*program[:3], "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
     good = subprocess.run([*program, "manifests.jsonl", "export.jsonl"], cwd=tmp_path, capture_output=True, text=True)
     (tmp_path / "export.jsonl").write_bytes(b"\n".join(tenant.lines()[1:]))
     bad = subprocess.run([*program, "manifests.jsonl", "export.jsonl"], cwd=tmp_path, capture_output=True, text=True)

@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import Annotated
 
 import typer
+from incidents.domain import timestamps
 
 from ...console import StepFailed, clean, interrupted, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
@@ -32,17 +33,21 @@ def trail(
 ) -> None:
     """Print the changes in a tenant as CSV, one line for each changed field, incident by incident."""
     from ..tenants.export import line_of  # takes 50 ms, so `--help` does not import it
+    from ..tenants.reading import nothing_of
     from . import pack  # takes 0.2 s (the rules of deadlines), so `--help` does not import it
 
-    period = _period(first or "1970-01-01", last or "9999-12-31")
+    period = _period(first or f"{timestamps.FIRST_YEAR}-01-01", last or f"{timestamps.LAST_YEAR}-12-31")
     reader = tenant_reader(tenant_id, table, stack, region)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(pack.CHANGE_COLUMNS)
+    incident = None
     for incident in reader.incidents():
         text = line_of(incident, reader).text
         for row in pack.change_rows(pack.read(text), period) if text else ():
             if by in (None, row[1]):
-                writer.writerow([clean(cell) for cell in row])
+                writer.writerow([clean(pack.as_cell(cell)) for cell in row])
+    if incident is None:
+        raise nothing_of(reader)
 
 
 @audit.command(name="pack")
@@ -70,7 +75,7 @@ def pack_(
     reader = tenant_reader(tenant_id, table, stack, region)
     place = folder or Path(f"audit-{tenant_id}-{first}-{last}")
     chosen = pack.Choice(period, sample, seed or token_hex(8))
-    with interrupted(f"{place} is left, without its table of contents. Remove it."):
+    with interrupted(f"No pack was written to {place}."):
         written = pack.write(place, Deployment(stack, region), reader, chosen, set(key or ()))
     stderr.print(f"{written.population} incidents in the period, {written.sample} in the sample (seed {chosen.seed})")
     stderr.print(f"The manifests end at {written.until}. The fingerprint of the stack's key:")
@@ -90,6 +95,9 @@ def _period(first: str, last: str) -> tuple[str, str]:
         start, end = (date.fromisoformat(day) for day in (first, last))
     except ValueError as error:
         raise StepFailed("A date is not valid.", f"  {error}", "Write a date like 2026-01-31.") from None
+    if not timestamps.FIRST_YEAR <= start.year <= end.year <= timestamps.LAST_YEAR and start <= end:
+        years = f"from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}"
+        raise StepFailed("A date is not valid.", f"  {first} to {last}", f"Name dates {years}.")
     if start > end:
         raise StepFailed("The period ends before it begins.", f"  {first} to {last}", "Swap the two dates.")
     return f"{start.isoformat()}T00:00:00.000Z", f"{end.isoformat()}T23:59:59.999Z"

@@ -1,7 +1,6 @@
 """The commands of `incidents history`. They seal a history, and check a history against its manifests."""
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,18 +39,22 @@ def seal(
     region: RegionOption = None,
 ) -> None:
     """Write signed manifests now. The schedule does the same once an hour for all tenants with unsealed changes."""
-    from . import manifest_bucket  # takes 60 ms, so `--help` does not import it
+    from ..tenants.reading import nothing_of  # takes 50 ms, so `--help` does not import it
+    from . import manifest_bucket, proofs  # takes 60 ms, so `--help` does not import it
 
     if tenant_id is None and (whole or erasure or restored_to):
         raise StepFailed("--whole, --erasure and --restored-to need a tenant.", "", "Add --tenant.")
     if erasure and restored_to:
         raise StepFailed("--erasure and --restored-to need one manifest each.", "", "Run the command twice.")
     order: dict[str, Any] = {}
-    if tenant_id is not None:
-        proof = sha256(erasure.read_bytes()).hexdigest() if erasure else None
-        order = {"tenant_id": tenant_id, "whole": whole, "erasure": proof, "restored_to": _parsed(restored_to)}
     deployment = Deployment(stack, region)
     manifest_bucket.bucket_of(deployment)
+    if tenant_id is not None:
+        reader = tenant_reader(tenant_id, None, stack, region)
+        if not erasure and next(reader.items("INCIDENT"), None) is None:
+            raise nothing_of(reader, "Nothing was sealed.")
+        proof = proofs.hash_of(erasure, reader) if erasure else None
+        order = {"tenant_id": tenant_id, "whole": whole, "erasure": proof, "restored_to": _parsed(restored_to)}
     with step("Sealing", "Sealed"):
         answer = deployment.client("lambda").invoke(
             FunctionName=deployment.outputs["SealHistoryFunction"], Payload=json.dumps(order)

@@ -34,6 +34,7 @@ from . import manifest_bucket, verify_history
 
 HERE = Path(__file__).parent
 FAULTS = "faults.txt"
+_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r")
 Line = dict[str, Any]
 Period = tuple[str, str]
 
@@ -72,13 +73,24 @@ def write(
 ) -> Written:
     """Write the pack into a new folder. ``earlier`` are the fingerprints of earlier keys.
 
-    Raises StepFailed if the folder exists, or if the tenant has neither an incident nor a manifest.
+    Raises StepFailed if the folder exists, or if the tenant has neither an incident nor a manifest. After an error,
+    the folder does not exist.
     """
     fingerprint = manifest_bucket.fingerprint(deployment)
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         raise StepFailed(f"{folder} exists already.", "", "Name a new folder: --folder DIR") from None
+    try:
+        return _fill(folder, deployment, reader, choice, {fingerprint, *earlier}, fingerprint)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _fill(
+    folder: Path, deployment: Deployment, reader: TenantReader, choice: Choice, keys: Collection[str], fingerprint: str
+) -> Written:
     manifests, lines = folder / "manifests.jsonl", folder / "export.jsonl"
     with step("Reading the manifests and the incidents", "Wrote the manifests and the export"):
         # The manifests come first. Otherwise, they could have a change that the export does not have.
@@ -86,11 +98,10 @@ def write(
         unreadable = list[str]()
         export.export(reader, lines, lambda *_: None, unreadable)
         if not manifests.stat().st_size and not lines.stat().st_size and not unreadable:
-            shutil.rmtree(folder)
             raise nothing_of(reader, "No pack was written.")
-        write_keys(folder, manifests, keys := {fingerprint, *earlier})
+        write_keys(folder, manifests, keys)
         with manifests.open("rb") as sealed, lines.open("rb") as incidents:
-            report = verify_history.check(reader.tenant_id, keys, sealed, incidents)
+            report = verify_history.check(reader.tenant_id, set(keys), sealed, incidents)
         report.faults += unreadable
         text = "".join(f"{clean(fault)}\n" for fault in report.faults)
         (folder / FAULTS).write_text(text, encoding="utf-8")
@@ -245,8 +256,14 @@ def _cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=lambda amount: f"{amount:f}")
 
 
+def as_cell(value: Any) -> str:
+    """Return a value as a cell. An apostrophe is in front of a text that a spreadsheet would run as a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
 class _table:  # noqa: N801  # it is used like a function
-    """A CSV file. A cell that a spreadsheet would run as a formula begins with an apostrophe."""
+    """A CSV file."""
 
     def __init__(self, file: Path, columns: Iterable[str]) -> None:
         self._file = file.open("x", encoding="utf-8", newline="")
@@ -254,10 +271,7 @@ class _table:  # noqa: N801  # it is used like a function
         self.row(columns)
 
     def row(self, cells: Iterable[Any]) -> None:
-        texts = ("" if cell is None else str(cell) for cell in cells)
-        self._writer.writerow(
-            [f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text for text in texts]
-        )
+        self._writer.writerow([as_cell("" if cell is None else cell) for cell in cells])
 
     def __enter__(self) -> "_table":
         return self

@@ -188,7 +188,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Check the history of a tenant without AWS.")
     parser.add_argument("--tenant", required=True)
     parser.add_argument("--key", required=True, action="append", help="the key's fingerprint; repeat it for more keys")
-    parser.add_argument("files", type=Path, nargs=2, metavar=("manifests", "export"))
+    parser.add_argument("files", type=Path, nargs=2, help="manifests.jsonl and export.jsonl")
     given = parser.parse_args()
     with given.files[0].open("rb") as manifests, given.files[1].open("rb") as export:
         report = check(given.tenant, set(given.key), manifests, export)
