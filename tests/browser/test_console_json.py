@@ -133,3 +133,10 @@ def test_an_amount_is_shown_with_all_its_digits() -> None:
     shown = node("call.mjs", "json", "texts", given=[["dollars", {"call": ["parsed", one]}] for one in amounts])
     assert shown == ["0 USD", "980 USD", "0.50 USD", "48,250.50 USD", "1,000 USD", "1,000,000,000,000,000 USD",
                      "999,999,999,999,999.9999 USD"]  # fmt: skip
+
+
+def test_a_file_for_a_spreadsheet_has_exact_numbers_and_no_formula() -> None:
+    texts = ["=1", "+1", "-1", "@a", "\t=1", "＝1", "＋1", "－1", "＠a", "a=1"]
+    number = {"call": ["parsed", "-12345678901234567890.0"]}
+    (text,) = node("call.mjs", "json", "csv", given=[["csv", [[*texts, number]]]])
+    assert text == ",".join([*(f"'{one}" for one in texts[:-1]), "a=1", "-12345678901234567890.0"]) + "\r\n"

@@ -391,7 +391,10 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
 
 def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(here: Visit, world: World) -> None:
     event = recorded.event("security_hub_asff_guardduty", detail__findings__0__Process={"Path": "/opt/xmrig"})
-    world.findings = [finding(event), finding({"source": "aws.test", "detail": {"n": 1}}, is_cut=True)]
+    world.findings = [
+        finding(event),
+        finding({"source": "aws.test", "detail": {"n": 12345678901234567890, "10": 1.0}}, is_cut=True),
+    ]
     here.go(found(world))
     here.settled()
     card = here.page.locator("section.card", has=here.page.get_by_role("heading", name="Findings", exact=True)).first
@@ -410,6 +413,7 @@ def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(h
     assert json.loads(shown) == event
     folded.last.click()
     card.get_by_text("Notes replace some parts of the event.").wait_for()
+    assert '"n": 12345678901234567890,\n    "10": 1.0\n' in card.locator(".raw").last.inner_text()
 
 
 def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(here: Visit, world: World) -> None:
