@@ -373,6 +373,7 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
         "financial_impact": {"from": None, "to": 45000},
         "mttd_minutes": {"from": None, "to": 492},
         "category": {"from": "phishing", "to": "third_party"},
+        "lessons_learned": {"from": [1.0, {"a": 12345678901234567890}], "to": [1]},
     }
     world.trail = [{"version": 1, "at": one["created_at"], "by": "jo.mills", "action": "updated", "changes": fields}]
     here.go(f"#/incidents/{one['id']}")
@@ -383,6 +384,7 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
         "financial impact set to 45,000 USD",
         "time to detect set to 8 h 12 min",
         "category phishing became → third party",
+        'lessons learned − 1.0 − {"a":12345678901234567890} + 1',
     ]
     assert "not closed, open for" in here.page.inner_text("main")
     folded = [" ".join(text.split()) for text in here.page.locator(".folded").all_inner_texts()]
