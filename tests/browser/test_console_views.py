@@ -384,7 +384,7 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
         "financial impact set to 45,000 USD",
         "time to detect set to 8 h 12 min",
         "category phishing became → third party",
-        'lessons learned − 1.0 − {"a":12345678901234567890} + 1',
+        'lessons learned \N{MINUS SIGN} 1.0 \N{MINUS SIGN} {"a":12345678901234567890} + 1',
     ]
     assert "not closed, open for" in here.page.inner_text("main")
     folded = [" ".join(text.split()) for text in here.page.locator(".folded").all_inner_texts()]
