@@ -22,13 +22,18 @@ class Caller:
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    def __call__(self, method: str, path: str, body: object = None, subject: str = "jo.mills") -> Any:
-        connection = HTTPConnection(self._server.origin.removeprefix("http://"))
-        headers = {"authorization": f"Bearer {token('acme', subject)}", "content-type": "application/json"}
-        connection.request(method, API + path, json.dumps(body) if body is not None else None, headers)
-        text = connection.getresponse().read()
-        connection.close()
+    def __call__(self, method: str, path: str, body: object = None) -> Any:
+        text = self.text(method, path, None if body is None else json.dumps(body))
         return json.loads(text) if text else None
+
+    def text(self, method: str, path: str, body: str | None = None) -> str:
+        """Return the text of an answer, with the digits of its numbers."""
+        connection = HTTPConnection(self._server.origin.removeprefix("http://"))
+        headers = {"authorization": f"Bearer {token('acme', 'jo.mills')}", "content-type": "application/json"}
+        connection.request(method, API + path, body, headers)
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return text
 
     def trail(self, incident_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self("GET", f"/{incident_id}/changes?limit=100")["items"]
@@ -121,6 +126,92 @@ def test_a_new_incident_is_made_once_even_if_its_answer_is_lost(ada: Visit, call
     assert one["source_type"] == "frontend"
 
 
+def test_a_new_incident_that_somebody_else_changed_before_its_answer_came_asks_like_an_edit(
+    ada: Visit, call: Caller, real: World
+) -> None:
+    page = ada.page
+    page.get_by_role("link", name="New", exact=True).click()
+    page.locator("#field-title").fill("Laptop stolen")
+    page.locator("#field-description").fill("On the train.")
+    page.locator("summary").get_by_text("More fields").click()
+    for tag in ("train", "bonn"):
+        page.locator("#field-tags").fill(tag)
+        page.keyboard.press("Enter")
+    real.faults["ada"] = ["lost"]
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_selector("text=No answer yet")
+    (made,) = call("GET", "?limit=100")["items"]
+    theirs = {
+        "title": "Laptop lost",
+        "description": "Their long analysis.",
+        "severity": "high",
+        "tags": {"remove": ["train"]},
+    }
+    assert call("PATCH", f"/{made['id']}", theirs)["version"] == 2
+    page.locator("#field-description").fill("On the way home.")
+    page.locator("#field-severity").select_option("low")
+    page.get_by_role("button", name="Remove bonn").click()
+    page.locator("#field-tags").fill("police")
+    page.wait_for_selector(".collisions")
+    shown = [" ".join(one.split()) for one in page.locator(".collisions fieldset").all_inner_texts()]
+    assert sorted(shown) == [
+        "Description Before On the train. Theirs Their long analysis. Yours On the way home. Keep yours Take theirs",
+        "Severity Before nothing Theirs high Yours low Keep yours Take theirs",
+    ]
+    assert call("GET", f"/{made['id']}")["version"] == 2, "the page overwrote before it asked"
+    page.locator(".collisions fieldset:has-text('Severity')").get_by_label("Take theirs").check()
+    page.locator(".collisions fieldset:has-text('Description')").get_by_label("Keep yours").check()
+    page.get_by_role("button", name="Create").click()
+    ada.until("location.hash.includes('inc_')")
+    one = call("GET", f"/{made['id']}")
+    assert (one["title"], one["description"], one["severity"]) == ("Laptop lost", "On the way home.", "high")
+    assert one["tags"] == ["police"], "a removed tag came back, or the removal of one was lost"
+    assert [change["by"] for change in call.trail(made["id"])] == ["ada", "jo.mills", "ada"]
+
+
+def test_no_digit_changes_that_nobody_changed_and_a_changed_digit_collides(ada: Visit, call: Caller) -> None:
+    page = ada.page
+    lessons = '{"n":12345678901234567890,"k":"v","f":1.0,"neg":-0.0,"nul":null,"10":1}'
+    amount = "123456789012345.6789"
+    text = call.text("POST", "", f'{{"title":"L","financial_impact":{amount},"lessons_learned":{lessons}}}')
+    path = f"/{json.loads(text)['id']}"
+    ada.go(f"#/incidents{path}")
+    ada.settled()
+    shown = page.inner_text("main")
+    assert "123,456,789,012,345.6789 USD" in shown
+    assert "n: 12345678901234567890" in " ".join(shown.split())
+    ada.go(f"#/incidents{path}/edit")
+    area = page.locator("#field-lessons_learned")
+    assert page.locator("#field-financial_impact").input_value() == amount
+    assert "".join(area.input_value().split()) == lessons
+    area.fill(area.input_value().replace('"v"', '"w"'))
+    saved(ada)
+    lessons = lessons.replace('"v"', '"w"')
+    assert f'"lessons_learned":{lessons},' in call.text("GET", path)
+
+    ada.go(f"#/incidents{path}/edit")
+    area.fill(area.input_value().replace('"w"', '"mine"'))
+    page.locator("#field-financial_impact").fill("5")
+    theirs = '{"financial_impact":123456789012345.67,"lessons_learned":{"n":12345678901234567891}}'
+    call.text("PATCH", path, theirs)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_selector(".collisions")
+    asked = [" ".join(one.split()) for one in page.locator(".collisions dl").all_inner_texts()]
+    assert asked == [
+        f"Before {lessons} Theirs {lessons.replace('890,', '891,')} Yours {lessons.replace('w', 'mine')}",
+        f"Before {amount} Theirs 123456789012345.67 Yours 5",
+    ]
+    page.get_by_label("Take theirs").first.check()
+    page.get_by_label("Keep yours").last.check()
+    saved(ada)
+    text = call.text("GET", path)
+    assert f'"financial_impact":5,"lessons_learned":{lessons.replace("890,", "891,")},' in text
+    history = page.inner_text(".timeline")
+    assert "12345678901234567890" in history
+    assert "12345678901234567891" in history
+    assert "123,456,789,012,345.6789 USD became → 123,456,789,012,345.67 USD" in " ".join(history.split())
+
+
 def test_the_service_s_errors_stand_beside_their_fields(ada: Visit, made: dict[str, Any], call: Caller) -> None:
     page = ada.page
     ada.go(f"#/incidents/{made['id']}/edit/when")
@@ -178,7 +269,7 @@ def test_the_same_field_shows_before_theirs_and_yours_and_nothing_is_lost(
     ada.go(f"#/incidents/{made['id']}/edit")
     page.locator("#field-title").fill("Laptop of the CFO stolen")
     page.locator("#field-category").fill("physical")
-    page.locator("#field-description").fill("On the train to Bonn.")
+    page.locator("#field-description").fill("On the way home.")
     call("PATCH", f"/{made['id']}", {"title": "Laptop lost", "category": "other", "owner_id": "jo.mills"})
     page.get_by_role("button", name="Save").click()
     page.wait_for_selector(".collisions")
@@ -190,12 +281,12 @@ def test_the_same_field_shows_before_theirs_and_yours_and_nothing_is_lost(
         "Category Before nothing Theirs other Yours physical Keep yours Take theirs",
     ]
     assert page.get_by_role("button", name="Save").is_disabled()
-    assert page.locator("#field-description").input_value() == "On the train to Bonn."
+    assert page.locator("#field-description").input_value() == "On the way home."
     page.get_by_label("Keep yours").first.check()
     page.get_by_label("Take theirs").last.check()
     saved(ada)
     one = call("GET", f"/{made['id']}")
-    wanted = ("Laptop of the CFO stolen", "other", "On the train to Bonn.", "jo.mills")
+    wanted = ("Laptop of the CFO stolen", "other", "On the way home.", "jo.mills")
     assert (one["title"], one["category"], one["description"], one["owner_id"]) == wanted
     assert len(call.trail(made["id"])) == 3
 

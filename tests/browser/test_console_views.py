@@ -373,6 +373,7 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
         "financial_impact": {"from": None, "to": 45000},
         "mttd_minutes": {"from": None, "to": 492},
         "category": {"from": "phishing", "to": "third_party"},
+        "lessons_learned": {"from": [1.0, {"a": 12345678901234567890}], "to": [1]},
     }
     world.trail = [{"version": 1, "at": one["created_at"], "by": "jo.mills", "action": "updated", "changes": fields}]
     here.go(f"#/incidents/{one['id']}")
@@ -383,6 +384,7 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
         "financial impact set to 45,000 USD",
         "time to detect set to 8 h 12 min",
         "category phishing became → third party",
+        'lessons learned \N{MINUS SIGN} 1.0 \N{MINUS SIGN} {"a":12345678901234567890} + 1',
     ]
     assert "not closed, open for" in here.page.inner_text("main")
     folded = [" ".join(text.split()) for text in here.page.locator(".folded").all_inner_texts()]
@@ -391,7 +393,10 @@ def test_history_and_cards_use_the_same_words(here: Visit, world: World) -> None
 
 def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(here: Visit, world: World) -> None:
     event = recorded.event("security_hub_asff_guardduty", detail__findings__0__Process={"Path": "/opt/xmrig"})
-    world.findings = [finding(event), finding({"source": "aws.test", "detail": {"n": 1}}, is_cut=True)]
+    world.findings = [
+        finding(event),
+        finding({"source": "aws.test", "detail": {"n": 12345678901234567890, "10": 1.0}}, is_cut=True),
+    ]
     here.go(found(world))
     here.settled()
     card = here.page.locator("section.card", has=here.page.get_by_role("heading", name="Findings", exact=True)).first
@@ -410,6 +415,7 @@ def test_the_events_of_a_finding_are_summed_up_first_and_shown_whole_on_demand(h
     assert json.loads(shown) == event
     folded.last.click()
     card.get_by_text("Notes replace some parts of the event.").wait_for()
+    assert '"n": 12345678901234567890,\n    "10": 1.0\n' in card.locator(".raw").last.inner_text()
 
 
 def test_later_events_are_reached_by_keyboard_and_only_a_finding_s_incident_has_any(here: Visit, world: World) -> None:

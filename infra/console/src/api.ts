@@ -1,9 +1,12 @@
 // Reads from the API, and writes to it. Every failure becomes an ApiError that says what kind it is.
+import { type Digits, parsed, written } from "./json";
 import { type Session, SessionEnded } from "./sign_in";
 import type { components, operations } from "./openapi";
 
-export type Incident = components["schemas"]["Incident"];
-export type IncidentPage = components["schemas"]["IncidentPage"];
+/** A number of US dollars. */
+export type Amount = number | Digits;
+export type Incident = Omit<components["schemas"]["Incident"], "financial_impact"> & { financial_impact: Amount | null };
+export type IncidentPage = Omit<components["schemas"]["IncidentPage"], "items"> & { items: Incident[] };
 export type Change = components["schemas"]["Change"];
 export type ChangePage = components["schemas"]["ChangePage"];
 export type Finding = components["schemas"]["Finding"];
@@ -87,15 +90,15 @@ export class Api {
   }
 
   async metrics(query: URLSearchParams, signal: AbortSignal): Promise<Metrics> {
-    return this.#get("/metrics", query, signal);
+    return this.#get("/metrics", query, signal, JSON.parse); // the page computes with these numbers, and sends none back
   }
 
   async deadlines(id: string, signal: AbortSignal): Promise<Deadlines> {
-    return this.#get(`${pathTo(id)}/deadlines`, new URLSearchParams(), signal);
+    return this.#get(`${pathTo(id)}/deadlines`, new URLSearchParams(), signal, JSON.parse);
   }
 
   async board(query: URLSearchParams, signal: AbortSignal): Promise<BoardPage> {
-    return this.#get("/deadlines", query, signal);
+    return this.#get("/deadlines", query, signal, JSON.parse);
   }
 
   async create(fields: unknown, key: string, attempt: Attempt): Promise<Incident> {
@@ -115,21 +118,21 @@ export class Api {
     return this.#settled(() => this.incident(id, attempt.signal), { ...attempt });
   }
 
-  /** Return the change that made a version, or null. Repeats until it has an answer. */
-  async change(id: string, version: number, attempt: Attempt): Promise<Change | null> {
+  /** Return all changes of an incident, oldest first. Repeats until it has the answers. */
+  async trail(id: string, attempt: Attempt): Promise<Change[]> {
+    const changes: Change[] = [];
     let cursor: string | null = null;
     do {
       const page: ChangePage = await this.#settled(() => this.changes(id, cursor, attempt.signal), { ...attempt });
-      const change = page.items.find((one) => one.version === version);
-      if (change) return change;
+      changes.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor !== null);
-    return null;
+    return changes;
   }
 
-  async #get<T>(path: string, query: URLSearchParams, signal: AbortSignal): Promise<T> {
+  async #get<T>(path: string, query: URLSearchParams, signal: AbortSignal, read: (text: string) => unknown = parsed): Promise<T> {
     const asked = query.toString();
-    return this.#answer("GET", path + (asked && `?${asked}`), signal);
+    return read(await this.#text("GET", path + (asked && `?${asked}`), signal)) as T;
   }
 
   /**
@@ -182,9 +185,9 @@ export class Api {
     });
   }
 
-  async #answer<T>(method: string, path: string, signal: AbortSignal, fields?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  async #answer<T>(method: string, path: string, signal: AbortSignal, fields: unknown, headers: Record<string, string>): Promise<T> {
     const text = await this.#text(method, path, signal, fields, headers);
-    return (text ? JSON.parse(text) : null) as T;
+    return (text ? parsed(text) : null) as T;
   }
 
   async #text(method: string, path: string, signal: AbortSignal, fields?: unknown, headers: Record<string, string> = {}): Promise<string> {
@@ -222,7 +225,7 @@ export class Api {
           ...(fields === undefined ? {} : { "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json" }),
           ...headers,
         },
-        ...(fields === undefined ? {} : { body: JSON.stringify(fields) }),
+        ...(fields === undefined ? {} : { body: written(fields) }),
         cache: "no-store",
         credentials: "omit",
         signal,

@@ -1,11 +1,12 @@
 // What a view shows as a file of comma-separated values (RFC 4180), for spreadsheets.
+import type { Digits } from "./json";
 import { say } from "./parts";
 
-export type Cell = string | number | boolean | null | undefined;
+export type Cell = string | number | Digits | boolean | null | undefined;
 
 /** Return rows as CSV. A text that a spreadsheet would compute as a formula begins with an apostrophe. */
 export const csv = (rows: Cell[][]): string => rows.map((row) => row.map((cell) => {
-  const text = typeof cell === "string" && /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : String(cell ?? "");
+  const text = typeof cell === "string" && /^[=+\-@\t\r＝＋－＠]/.test(cell) ? `'${cell}` : String(cell ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }).join(",")).join("\r\n") + "\r\n";
 

@@ -172,15 +172,18 @@ export class Draft {
       sent = { edits, typed: { ...this.typed }, key: crypto.randomUUID() };
       this.#sent = [sent];
     }
+    let created: Incident;
     try {
-      this.base = await api.create({ source_type: NEW.source_type, ...createOf(sent.edits) }, sent.key, attempt);
+      created = await api.create({ source_type: NEW.source_type, ...createOf(sent.edits) }, sent.key, attempt);
     } catch (error) {
       if (error instanceof ApiError && (error.kind === "refused" || (!attempt.unsure && error.kind !== "stopped"))) this.#sent = [];
       throw error;
     }
+    // The answer to a repeated create has the present values. The person has only seen the first ones.
+    this.base = created.version === 1 ? created : asCreated(created, await api.trail(created.id, attempt));
     this.#sent = [];
     this.#drop(sent.typed);
-    return this.dirty ? this.#update(api, attempt) : this.#saved(this.base);
+    return this.dirty ? this.#update(api, attempt) : this.#saved(created);
   }
 
   async #update(api: Api, attempt: Attempt): Promise<Incident | null> {
@@ -202,7 +205,7 @@ export class Draft {
       const sent = { edits, typed: { ...this.typed }, key: "" };
       const asked = { ...attempt, unsure: false };
       try {
-        this.base = await api.patch(base.id, base.version, patchOf(edits), asked);
+        this.base = await api.patch(base.id, base.version, patchOf(this.values, edits), asked);
         this.#sent = [];
         this.#drop(sent.typed);
         return this.#saved(this.base, this.dirty);
@@ -223,7 +226,7 @@ export class Draft {
   async #catchUp(api: Api, attempt: Attempt): Promise<void> {
     let base = this.#known();
     if (this.#sent.length > 0) {
-      const change = await api.change(base.id, base.version + 1, attempt);
+      const change = (await api.trail(base.id, attempt)).find(({ version }) => version === base.version + 1);
       const mine = change && this.#sent.find(({ edits }) => isMine(change, edits, api.session.person.subject));
       if (change && mine) {
         const after = Object.fromEntries(Object.entries(change.changes).map(([name, { to }]) => [name, to]));
@@ -244,6 +247,7 @@ export class Draft {
     for (const [path, typed] of Object.entries(saved)) {
       const now = this.typed[path];
       if (now !== undefined && JSON.stringify(now) === JSON.stringify(typed)) delete this.typed[path];
+      else if (typeof now === "object" && typeof typed === "object") this.typed[path] = since(typed, now);
     }
   }
 
@@ -254,6 +258,27 @@ export class Draft {
     this.collisions = [];
     return incident;
   }
+}
+
+type Items = Exclude<Typed, string>;
+
+/** Return what was typed into a list since ``saved`` was sent: items that are still to be added, and to be removed. */
+function since(saved: Items, now: Items): Items {
+  const same = now.typing === saved.typing;
+  const [had, has] = [[...saved.add, saved.typing.trim()], [...now.add, same ? now.typing.trim() : ""]];
+  const without = (these: string[], those: string[]): string[] => these.filter((one) => one && !those.includes(one));
+  return {
+    add: [...without(has, had), ...without(saved.remove, now.remove)],
+    remove: [...without(now.remove, saved.remove), ...without(had, has)],
+    typing: same ? "" : now.typing,
+  };
+}
+
+/** Return an incident with the values of its version 1. ``trail`` are its changes, oldest first. */
+function asCreated(incident: Incident, trail: Change[]): Incident {
+  const later = trail.filter(({ version }) => version > 1 && version <= incident.version).reverse();
+  const before = later.flatMap(({ changes }) => Object.entries(changes).map(([name, { from }]) => [name, from]));
+  return { ...incident, ...Object.fromEntries(before), version: 1 };
 }
 
 const isMine = (change: Change, edits: Edits, subject: string): boolean =>

@@ -1,6 +1,7 @@
 // The fields that people edit: how they are called, what may be typed, and what the typed text means. Pure.
 import { BOUNDS, CATEGORIES, MEMBER_STATES, REGIMES, SEVERITIES, SOURCE_TYPES, STATUSES } from "./bounds";
-import { at, type Edit, type Edits, type Values } from "./merge";
+import { parsed, written } from "./json";
+import { at, type Edit, type Edits, gainsNull, type Values } from "./merge";
 import { words } from "./texts";
 
 export type Kind = "line" | "prose" | "moment" | "amount" | "choice" | "list" | "json";
@@ -144,7 +145,7 @@ export const inWords = (text: string): string => text
 export function typedOf(path: string, value: unknown): string {
   if (value === null || value === undefined) return "";
   if (fieldAt(path).kind === "moment") return typedMoment(String(value));
-  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  return typeof value === "string" ? value : written(value, "  ");
 }
 
 /** A typed text that means no value of its field. The message says what would be right. */
@@ -171,16 +172,18 @@ export function valueOf(path: string, typed: string, held: unknown): unknown {
     const digits = /^\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "") : text;
     if (!/^\d+(\.\d{1,4})?$/.test(digits)) throw new Wrong("must be an amount such as 48250.50, with at most 4 decimals");
     if (Number(digits) > (maximum ?? Infinity)) throw new Wrong(`must be at most ${maximum}`);
-    // A browser's numbers have about 15 digits. More would be rounded in silence.
-    if (digits.replace(".", "").replace(/^0+/, "").length > 15) throw new Wrong("must have at most 15 digits here; the API takes more");
-    return Number(digits);
+    const [whole = "", fraction = ""] = digits.split(".");
+    return parsed([whole.replace(/^0+(?=\d)/, ""), fraction.replace(/0+$/, "")].filter(Boolean).join(".")); // as the service writes it
   }
-  if (kind === "json" && typeof held === "object" && held !== null) {
+  if (kind === "json" && typeof held !== "string" && held !== null) {
+    let value: unknown;
     try {
-      return JSON.parse(text);
+      value = parsed(text);
     } catch {
       throw new Wrong("must be JSON, because its present value is");
     }
+    if (gainsNull(held, value)) throw new Wrong("must not set a member to null, because the service removes such a member");
+    return value;
   }
   if (text === "true" || text === "false") if (kind === "choice") return text === "true";
   const length = [...text].length;

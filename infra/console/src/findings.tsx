@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Api, Finding } from "./api";
 import { Card, ids, type Row } from "./card";
+import { written } from "./json";
 import { useLoad } from "./load";
 import { Copyable, Pending, Prose, Text, Time } from "./parts";
 import { words } from "./texts";
@@ -66,7 +67,7 @@ function Raw({ of: { event, is_cut, sha256 } }: { of: Finding }) {
         <>
           {is_cut && <p class="small">Notes replace some parts of the event. Each note begins with “(cut”.</p>}
           <p class="small">SHA-256: <Copyable text={sha256} label="SHA-256" /></p>
-          <div class="raw"><Prose text={JSON.stringify(event, null, 2)} /></div>
+          <div class="raw"><Prose text={written(event, "  ")} /></div>
         </>
       )}
     </details>

@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact
 import type { Kind } from "./api";
 import type { Draft } from "./draft";
 import { asks, clears, fieldAt, inWords, now, type Typed, typedMoment, typedOf } from "./fields";
+import { written } from "./json";
 import { at } from "./merge";
 import { Prose, say, Text } from "./parts";
 import { moment, typedIn, words, ZONE } from "./texts";
@@ -153,7 +154,7 @@ export function Collisions({ draft }: { draft: Draft }) {
   if (count === 0) return null;
   const by = draft.base?.updated_by ?? "";
   const value = (path: string, of: unknown): ComponentChildren => of === null || of === undefined || of === "" ? <span class="muted">nothing</span>
-    : fieldAt(path).kind === "moment" && typeof of === "string" ? moment(of) : typeof of === "string" ? <Prose text={of} /> : <code>{JSON.stringify(of)}</code>;
+    : fieldAt(path).kind === "moment" && typeof of === "string" ? moment(of) : typeof of === "string" ? <Prose text={of} /> : <code>{written(of)}</code>;
   return (
     <section class="card collisions">
       <h2 ref={first} tabIndex={-1}>Somebody else changed the same {count === 1 ? "field" : "fields"}</h2>

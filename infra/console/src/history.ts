@@ -2,6 +2,7 @@
 //
 // The check reads the texts of the service's answers, because JavaScript rounds some numbers, and moves names such as
 // "10" to the front of an object.
+import { Digits, read, written } from "./json";
 
 /** What a check of a history found. */
 export interface Check {
@@ -15,10 +16,6 @@ export interface Check {
   since: number | null;
 }
 
-/** A number, with the digits of the answer. */
-class Digits {
-  constructor(readonly text: string) {}
-}
 type Value = string | boolean | null | Digits | Value[] | Fields;
 type Fields = Map<string, Value>;
 
@@ -115,38 +112,20 @@ function counted(versions: number[]): string {
   return versions.length === 1 ? `Change ${all} has` : `Changes ${all} have`;
 }
 
-/** Return the value of a JSON text. Objects become maps. */
-function parsed(text: string): Value {
-  // Each string and name gets a mark, and each number becomes a marked string. So JSON.parse changes neither digits nor order.
-  const marked = text.replace(/"([^"\\]*(?:\\.[^"\\]*)*)"|-?\d[-+.\deE]*/g, (token, inside?: string) => (inside === undefined ? `"#${token}"` : `"'${inside}"`));
-  return JSON.parse(marked, (_, value: unknown) => {
-    if (typeof value === "string") return value.startsWith("#") ? new Digits(value.slice(1)) : value.slice(1);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-    return new Map(Object.entries(value).map(([name, one]) => [name.slice(1), one]));
-  }) as Value;
-}
-
-/** Return a value as JSON without spaces, with the members in their order or ``sorted`` (canonical JSON, RFC 8785). */
-function written(value: Value, sorted: boolean): string {
-  if (value instanceof Digits) return value.text;
-  if (Array.isArray(value)) return `[${value.map((one) => written(one, sorted)).join(",")}]`;
-  if (!(value instanceof Map)) return JSON.stringify(value);
-  const members = [...value];
-  if (sorted) members.sort(([left], [right]) => (left < right ? -1 : 1));
-  return `{${members.map(([name, one]) => `${JSON.stringify(name)}:${written(one, sorted)}`).join(",")}}`;
-}
+/** Return the value of a JSON text. All numbers are Digits, and all objects are maps. */
+const parsed = (text: string): Value => read(text, (digits) => new Digits(digits), (members) => new Map(members)) as Value;
 
 /** Return a value as it enters a hash: amounts and JSON fields as text. */
 function stored(field: string, value: Value): Value {
-  if (value !== null && JSON_FIELDS.includes(field)) return written(value, false);
+  if (value !== null && JSON_FIELDS.includes(field)) return written(value);
   return field === "financial_impact" && value instanceof Digits ? value.text : value;
 }
 
 const asStored = (fields: Fields): Fields => new Map([...fields].map(([field, value]) => [field, stored(field, value)]));
-const filled = (value: Value | undefined): string => (Array.isArray(value) && value.length === 0 ? "null" : written(value ?? null, true));
+const filled = (value: Value | undefined): string => (Array.isArray(value) && value.length === 0 ? "null" : written(value ?? null, "", true));
 const whole = (value: Value | undefined): number => (value instanceof Digits ? Number(value.text) : NaN);
 
 async function sha256(value: Value): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(written(value, true)));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(written(value, "", true)));
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

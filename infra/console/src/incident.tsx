@@ -8,6 +8,7 @@ import { STATUSES } from "./bounds";
 import { DeadlinesCard, Overdue } from "./deadlines";
 import { kept } from "./draft";
 import { Findings } from "./findings";
+import { members, written } from "./json";
 import { type Loaded, useLoad, useNow } from "./load";
 import { Copyable, CopyLink, Pending, Prose, say, Severity, Stale, Text, Time, useHeading } from "./parts";
 import { editAt, go, HOME, incidentAt } from "./place";
@@ -214,14 +215,15 @@ const FollowUp = ({ of: one, edit }: Part) => (
 /** Any JSON, as nested lists. */
 function Lessons({ of: value }: { of: unknown }) {
   if (Array.isArray(value)) return <ul class="json">{value.map((one, index) => <li key={index}><Lessons of={one} /></li>)}</ul>;
-  if (typeof value === "object" && value !== null) {
+  const own = members(value);
+  if (own) {
     return (
-      <ul class="json">{Object.entries(value).map(([name, one]) => (
+      <ul class="json">{own.map(([name, one]) => (
         <li key={name}><span class="muted"><Text of={words(name)} />:</span> <Lessons of={one} /></li>
       ))}</ul>
     );
   }
-  return typeof value === "string" ? <Prose text={value} /> : <code>{JSON.stringify(value)}</code>;
+  return typeof value === "string" ? <Prose text={value} /> : <code>{written(value)}</code>;
 }
 
 const Identity = ({ of: one }: { of: Incident }) => (

@@ -1,6 +1,6 @@
 // The console: reads its configuration, signs in, and shows the view that the address names.
 import { render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import "./console.css";
 import { Api } from "./api";
 import { Board } from "./board";
@@ -140,7 +140,7 @@ function Help({ keys, setKeys, close }: { keys: boolean; setKeys: (on: boolean) 
 
 /** Keys of one character, except while somebody types. */
 function useKeys(on: boolean, help: () => void): void {
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key arrives
     const press = (event: KeyboardEvent) => {
       const { target, key } = event;
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;

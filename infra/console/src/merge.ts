@@ -2,6 +2,7 @@
 //
 // An edit has a path, such as "title" or "regulatory_reports/eu-gdpr/anchors/aware". In a step, "~1" stands for "/" and
 // "~0" for "~", as in a JSON pointer (RFC 6901). All functions are pure.
+import { members, written } from "./json";
 
 /** What a person changed in one place: a new value, or items that a list gains and loses. */
 export type Edit = { value: unknown } | { add: string[]; remove: string[] };
@@ -23,7 +24,7 @@ export const pathOf = (...names: string[]): string => names.map((name) => name.r
 /** Return the value at a path, or null if there is none. */
 export function at(values: Values, path: string): unknown {
   let value: unknown = values;
-  for (const step of steps(path)) value = isObject(value) && Object.hasOwn(value, step) ? value[step] : null;
+  for (const step of steps(path)) value = new Map(members(value)).get(step);
   return value ?? null;
 }
 
@@ -58,17 +59,35 @@ export function merge(base: Values, theirs: Values, mine: Edits): { edits: Edits
   return { edits, collisions };
 }
 
-/** Return the merge patch (RFC 7396) that makes the edits. */
-export function patchOf(edits: Edits): Values {
+/** Return the merge patch (RFC 7396) that makes the edits in ``values``. */
+export function patchOf(values: Values, edits: Edits): Values {
   const patch: Values = {};
   for (const [path, edit] of Object.entries(edits)) {
     const names = steps(path);
     const last = names.pop() ?? "";
     let inner = patch;
     for (const name of names) inner = (inner[name] ??= {}) as Values;
-    inner[last] = isList(edit) ? edit : edit.value;
+    inner[last] = isList(edit) ? edit : difference(at(values, path), edit.value);
   }
   return patch;
+}
+
+/** Return the merge patch that turns a value into another. It does not name the members that stay as they are. */
+function difference(before: unknown, after: unknown): unknown {
+  const now = members(after);
+  if (!now) return after;
+  const was = new Map(members(before));
+  const names = new Set(now.map(([name]) => name));
+  return Object.fromEntries([
+    ...[...was.keys()].filter((name) => !names.has(name)).map((name) => [name, null] as const),
+    ...now.filter(([name, value]) => !same(was.get(name), value)).map(([name, value]) => [name, difference(was.get(name), value)] as const),
+  ]);
+}
+
+/** Return whether a value would get a new member with the value null. In a merge patch, null removes the member. */
+export function gainsNull(before: unknown, after: unknown): boolean {
+  const was = new Map(members(before));
+  return (members(after) ?? []).some(([name, value]) => !same(was.get(name), value) && (value === null || gainsNull(was.get(name), value)));
 }
 
 /** Return the fields of a new incident. Its lists have no items yet. */
@@ -79,13 +98,7 @@ export const createOf = (edits: Edits): Values => Object.fromEntries(Object.entr
 export const made = (edits: Edits, after: Values): boolean => Object.keys(pruned(after, edits)).length === 0
   && Object.keys(edits).every((path) => Object.hasOwn(after, steps(path)[0] ?? ""));
 
-export function same(left: unknown, right: unknown): boolean {
-  if (left === right) return true;
-  if (Array.isArray(left) && Array.isArray(right)) return left.length === right.length && left.every((one, index) => same(one, right[index]));
-  if (!isObject(left) || !isObject(right)) return false;
-  const names = Object.keys(left);
-  return names.length === Object.keys(right).length && names.every((name) => Object.hasOwn(right, name) && same(left[name], right[name]));
-}
+/** Return whether two values have the same text as JSON. The order of members does not matter. */
+export const same = (left: unknown, right: unknown): boolean => left === right || written(left, "", true) === written(right, "", true);
 
-const isObject = (value: unknown): value is Values => typeof value === "object" && value !== null && !Array.isArray(value);
 const asList = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);

@@ -1,4 +1,5 @@
 // How times, durations, amounts and texts of callers are shown. All functions are pure, except for the reader's zone.
+import type { Amount } from "./api";
 
 export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -15,7 +16,6 @@ const UTC_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short
 const UTC_DAY_OF_YEAR = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
 });
-const CENTS = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const NUMBER = new Intl.NumberFormat("en-US", { maximumFractionDigits: 4 });
 
 /** Return a timestamp in the reader's zone, such as "24 Nov 2026, 23:40". */
@@ -51,7 +51,10 @@ export const minutesBetween = (from: string, to: string | number): number =>
   (new Date(to).getTime() - new Date(from).getTime()) / 60_000;
 
 /** Return an amount such as "48,250.50 USD" or "48,000 USD". */
-export const dollars = (amount: number): string => `${(Number.isInteger(amount) ? NUMBER : CENTS).format(amount)} USD`;
+export function dollars(amount: Amount): string {
+  const [whole = "", fraction] = String(amount).split(".");
+  return `${whole.replace(/\B(?=(\d{3})+$)/g, ",")}${fraction ? `.${fraction.padEnd(2, "0")}` : ""} USD`;
+}
 
 /** Return "1 asset" or "3 assets". */
 export const counted = (n: number, noun: string, many = `${noun}s`): string =>

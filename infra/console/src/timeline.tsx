@@ -1,8 +1,9 @@
 // The trail of an incident as a timeline: who changed what, from which value to which. On demand, a check of its hashes.
 import { useEffect, useState } from "preact/hooks";
 import type { Api, Change } from "./api";
-import { Save } from "./csv";
+import { type Cell, Save } from "./csv";
 import { check, verdict } from "./history";
+import { Digits, written } from "./json";
 import { useLoad } from "./load";
 import { Pending, Prose, say, Severity, Stale, Text, Time } from "./parts";
 import { changeAt } from "./place";
@@ -146,16 +147,18 @@ const Value = ({ name, of }: { name: string; of: unknown }) => {
 };
 
 /** Return a value as a cell of a file. */
-const plain = (value: unknown): string | number | null =>
-  value === null || value === undefined ? null : typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
+const plain = (value: unknown): Cell =>
+  isUnset(value) ? null : typeof value === "string" || isNumber(value) ? value : written(value);
 const isUnset = (value: unknown): boolean => value === null || value === undefined;
 const isMoment = (name: string, value: unknown): value is string => name.endsWith("_at") && typeof value === "string";
-const asList = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : isUnset(value) ? [] : [String(value)]);
+const asList = (value: unknown): string[] => (Array.isArray(value) ? value : isUnset(value) ? [] : [value]).map(text);
+const isNumber = (value: unknown): value is number | Digits => typeof value === "number" || value instanceof Digits;
+const text = (value: unknown): string => (typeof value === "string" ? value : written(value));
 
 /** Return a value as the cards show it. */
 function shown(name: string, value: unknown): string {
-  if (name === "financial_impact" && typeof value === "number") return dollars(value);
+  if (name === "financial_impact" && isNumber(value)) return dollars(value);
   if (name.endsWith("_minutes") && typeof value === "number") return duration(value);
   if (name === "category" && typeof value === "string") return words(value);
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return text(value);
 }
