@@ -204,7 +204,7 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
 # --- the import of another program's export
 
 
-EXPORTED = scale.of(short=110, full=100_000)
+EXPORTED = scale.of(short=10_000, full=100_000)
 KILLS = 10
 
 
