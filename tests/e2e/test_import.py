@@ -5,26 +5,23 @@ The imports are interrupted, are repeated, have bad rows, and read another tenan
 
 import csv
 import json
-import os
 import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from incidents.storage import keys
 
 from tests.support import scale
 from tests.support.checkout import Caller, Checkout
 from tests.support.disks import room_for
 from tests.support.drawn import UNKNOWN_ID
+from tests.support.imports import counts, cut_off, recorded
 
 ROWS = scale.of(short=160, full=5_000)
 UNNUMBERED, BAD = 7, 20  # one in 7 rows has no number, and one in 20 is bad
@@ -46,41 +43,6 @@ def everything(caller: Caller) -> list[dict[str, Any]]:
         if page["next_cursor"] is None:
             return found
         cursor = {"cursor": page["next_cursor"]}
-
-
-def counts(done: "subprocess.CompletedProcess[str]") -> dict[str, int]:
-    return {line.rsplit(maxsplit=1)[0]: int(line.rsplit(maxsplit=1)[1]) for line in done.stdout.splitlines()}
-
-
-class Ended(NamedTuple):
-    """The end of a process: its exit code, and the most memory that it had, in MB."""
-
-    code: int
-    memory: float
-
-
-def cut_off(stack: Checkout, arguments: list[str], when: int, how: signal.Signals, count: Callable[[], int]) -> Ended:
-    """Start an import, end its process once ``count`` returns this number, and return the end."""
-    command = [str(Path(sys.executable).with_name("incidents")), "import", *arguments]
-    environment = os.environ | {"INCIDENTS_HOME": str(stack.home)}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        # Without this line, an import in a background process may ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
-        while count() < when:
-            assert process.poll() is None, "the import ended early"
-            time.sleep(0.05)
-        status = Path(f"/proc/{process.pid}/status")
-        memory = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None  # only Linux has it
-        process.send_signal(how)
-        return Ended(process.wait(60), int(memory[1]) / 1_000 if memory else 0)
-
-
-def recorded(file: Path) -> int:
-    """Return how many lines the record of an import has. A question to the API would take longer than many rows."""
-    progress = file.with_name(f"{file.name}.progress")
-    return progress.read_bytes().count(b"\n") if progress.exists() else 0
 
 
 def history(file: Path) -> tuple[list[str], set[str]]:
@@ -199,81 +161,6 @@ def test_an_import_continues_after_a_full_disk(stack: Checkout, tmp_path: Path) 
     assert sum(counts(again).values()) == 120
     titles = Counter(incident["title"] for incident in everything(stack.caller(stack.token("import-full"))))
     assert titles == {f"Number {n}": 1 for n in range(120)}
-
-
-# --- the import of another program's export
-
-
-EXPORTED = scale.of(short=10_000, full=100_000)
-KILLS = 10
-
-
-@pytest.fixture
-def _without_metrics(aws: Callable[[str], Any]) -> Iterator[None]:
-    """Switch the metrics' schedule off. The emulator reads its complete table for each query of an index."""
-    scheduler = aws("scheduler")
-    named = {"GroupName": "default", "Name": "grc-incidents-metrics"}
-    before = scheduler.get_schedule(**named)
-    kept = {name: before[name] for name in ("ScheduleExpression", "FlexibleTimeWindow", "Target")}
-    scheduler.update_schedule(**named, **kept, State="DISABLED")
-    yield
-    scheduler.update_schedule(**named, **kept, State="ENABLED")
-
-
-def stored_in(aws: Callable[[str], Any], stack: Checkout, tenant: str) -> Iterator[tuple[str, str]]:
-    """Yield the id and the title of each incident in the table. For many incidents, the API's list takes hours here."""
-    pages = aws("dynamodb").get_paginator("query").paginate(
-        TableName=stack.status["table_name"], KeyConditionExpression="pk = :pk", ProjectionExpression="sk, title",
-        ExpressionAttributeValues={":pk": {"S": keys.incident(tenant, "").pk}},
-    )  # fmt: skip
-    for page in pages:
-        yield from ((item["sk"]["S"], item["title"]["S"]) for item in page["Items"])
-
-
-@pytest.mark.usefixtures("_without_metrics")
-def test_a_mapped_import_that_is_killed_ten_times_creates_each_incident_once(
-    stack: Checkout, aws: Callable[[str], Any], tmp_path: Path, promise: Callable[[str, str], None]
-) -> None:
-    file, mapping = tmp_path / "liste.csv", tmp_path / "map.toml"
-    lines = ["Bezeichnung;Status;Erkannt am;Geschlossen am;Schaden;Betroffene Systeme"]
-    for n in range(EXPORTED):
-        closed = "" if n % 10 == 0 else "05.03.2024 18:40"
-        lines.append(f"Gerät {n};Geschlossen;04.03.2024 09:15;{closed};1.250,50;nb-{n}, nb-x")
-    file.write_bytes("\r\n".join(lines).encode("cp1252"))
-    proposed = stack.run("import", str(file), "--suggest", "--zone", "Europe/Berlin", "--currency", "USD")
-    assert proposed.returncode == 0, proposed.stderr
-    mapping.write_text(proposed.stdout, "utf-8")
-    arguments = [
-        str(file), "--tenant", "import-mapped", "--map", str(mapping), "--closed-without-date", "last-known"
-    ]  # fmt: skip
-
-    whens = [EXPORTED * kill**2 // 150 for kill in range(1, KILLS + 1)]  # each import reads all recorded rows again
-    ends = [cut_off(stack, arguments, when, signal.SIGKILL, partial(recorded, file)) for when in whens]
-    assert {each.code for each in ends} == {-signal.SIGKILL}
-    assert ends[-1].memory <= 1.2 * ends[0].memory, "the memory does not grow with the rows"
-    done = stack.run("import", *arguments)
-
-    assert done.returncode == 0, done.stderr
-    assert sum(counts(done).values()) == EXPORTED
-    stored = [*stored_in(aws, stack, "import-mapped")]
-    ids = {title: incident_id for incident_id, title in stored}
-    assert len(ids) == len(stored)
-    assert ids.keys() == {f"Gerät {n}" for n in range(EXPORTED)}
-    caller = stack.caller(stack.token("import-mapped"))
-    eleventh, tenth = (caller.get(f"/{ids[f'Gerät {n}']}").json() for n in (11, 10))
-    fields = ("closed_at", "mttr_minutes", "tags", "affected_asset_ids", "financial_impact")
-    assert [eleventh[name] for name in fields] == [
-        "2024-03-05T17:40:00.000Z", 2005, [], ["nb-11", "nb-x"], 1250.5
-    ]  # fmt: skip
-    assert [tenth[name] for name in fields[:3]] == [
-        "2024-03-04T08:15:00.000Z", None, ["closed-at-last-known"]
-    ]  # fmt: skip
-    promise(
-        "A killed import continues, and creates each incident exactly once",
-        f"An export of {EXPORTED:,} rows was imported by its proposed mapping, and the import was killed {KILLS} "
-        f"times: 0 rows were lost, and 0 rows became two incidents. The import had at most "
-        f"{max(each.memory for each in ends):.0f} MB of memory",
-    )
 
 
 # --- the import of another tenant's export
