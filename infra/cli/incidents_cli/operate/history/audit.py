@@ -33,7 +33,7 @@ def trail(
 ) -> None:
     """Print the changes in a tenant as CSV, one line for each changed field, incident by incident."""
     from ..tenants.export import line_of  # takes 50 ms, so `--help` does not import it
-    from ..tenants.reading import nothing_of
+    from ..tenants.reading import nothing_of  # takes 50 ms, so `--help` does not import it
     from . import pack  # takes 0.2 s (the rules of deadlines), so `--help` does not import it
 
     period = _period(first or f"{timestamps.FIRST_YEAR}-01-01", last or f"{timestamps.LAST_YEAR}-12-31")
