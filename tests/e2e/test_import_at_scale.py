@@ -59,7 +59,7 @@ def test_a_mapped_import_that_is_killed_ten_times_creates_each_incident_once(
         str(file), "--tenant", "import-mapped", "--map", str(mapping), "--closed-without-date", "last-known"
     ]  # fmt: skip
 
-    whens = [EXPORTED * kill**2 // 150 for kill in range(1, KILLS + 1)]  # each import reads all recorded rows again
+    whens = [EXPORTED * kill**2 // 400 for kill in range(1, KILLS + 1)]  # each import reads all recorded rows again
     ends = [cut_off(stack, arguments, when, signal.SIGKILL, partial(recorded, file)) for when in whens]
     assert {each.code for each in ends} == {-signal.SIGKILL}
     assert ends[-1].memory <= 1.2 * ends[0].memory, "the memory does not grow with the rows"
