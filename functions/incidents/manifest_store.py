@@ -8,6 +8,7 @@ follows the newest manifest, and gets the next free number. ``incidents history 
 """
 
 import os
+import time
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -16,12 +17,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .domain import manifests
+from .domain import manifests, timestamps
 from .domain.manifests import Position
 from .runtime import sdk
 from .runtime.log import logger
 
 _LISTED = 10  # few, because usually each object has one version, and only the newest object is needed
+_CLOCKS_MS = 3_600_000  # clocks may differ by an hour
 _LARGEST = 16_000_000  # bytes; a manifest has less than 1.5 MB
 
 
@@ -49,18 +51,23 @@ class ManifestStore:
 
     def newest(self, tenant_id: str) -> Position:
         """Return the position of a tenant's newest manifest, or ``manifests.START``. Raises ClientError."""
-        here, taken = manifests.START, set[int | None]()
+        here, taken = manifests.START, set[int]()
         for file_name, versions in groupby(self._versions(manifests.folder(tenant_id)), lambda version: version["Key"]):
+            if (number := manifests.number_of(tenant_id, file_name)) is None:
+                continue  # no manifest can have this name
             *_, oldest = versions
             named = {"Bucket": self._bucket, "Key": file_name, "VersionId": oldest["VersionId"]}
             file: bytes = s3().get_object(**named)["Body"].read(_LARGEST)
             try:
                 here = manifests.position_of_file(tenant_id, file_name, file)
+                if timestamps.to_milliseconds(here.to) > time.time_ns() // 1_000_000 + _CLOCKS_MS:
+                    raise ValueError("the end is in the future")
                 break
             except (KeyError, ValueError, TypeError, RecursionError) as error:
                 reason = {"tenant_id": tenant_id, "object": file_name, "error": type(error).__qualname__}
                 logger.error("not a manifest", extra=reason)
-                taken.add(manifests.number_of(tenant_id, file_name))
+                taken.add(number)
+                here = manifests.START
         number = here.next_number
         while number in taken:
             number += 1

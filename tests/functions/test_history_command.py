@@ -361,6 +361,26 @@ def test_a_pack_of_a_tenant_without_incidents_lists_all_of_them_as_faults(tmp_pa
     assert (str(failure(other)).endswith("No pack was written."), place.exists()) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("lessons_learned", "no JSON"), ("lessons_learned", "[" * 60_000), ("lessons_learned", '{"a":\n1}'),
+     ("regulatory_reports", "no JSON"), ("lessons_learned", "9" * 5_000)],
+)  # fmt: skip
+def test_a_pack_of_an_item_of_another_form_is_written_with_a_fault(tmp_path: Path, field: str, value: str) -> None:
+    created(title="good")
+    bad = created(title="bad", reportable_to=["eu-gdpr"])
+    run("history", "seal")
+    falsify(bad, field, value)
+
+    written = pack(tmp_path / "pack")
+
+    assert str(failure(written)).endswith("the history has faults: 1.") or "faults" in str(failure(written))
+    assert (tmp_path / "pack" / pack_files.FAULTS).read_text()
+    assert "good" in {one["title"] for one in rows(tmp_path / "pack" / "population.csv")}
+    trail = run("audit", "trail", "--tenant", "acme")
+    assert trail.exception is None or isinstance(trail.exception, (StepFailed, SystemExit)), trail.exception
+
+
 def test_an_unreadable_incident_is_a_fault() -> None:
     incident = created()
     run("history", "seal")

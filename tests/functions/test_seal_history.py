@@ -1,6 +1,7 @@
 """Tests of the job that seals the histories of tenants, with a bucket on moto."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from follow_incidents import handler as follow
 from incidents import manifest_store, sealing
 from incidents.domain import manifests, timestamps
 from incidents.domain.errors import Busy
+from incidents.domain.manifests import Window
 from incidents.manifest_store import Overtaken
 from incidents.storage import keys, marks
 from incidents.storage.feed_reader import FeedReader
@@ -458,7 +460,7 @@ def test_objects_that_are_no_manifests_are_skipped_and_reported(
         assert run() == {"computed": 1}
 
     assert {vars(one)["object"] for one in caplog.records if one.message == "not a manifest"} >= {
-        f"acme/{name}" for name in JUNK if name < "9999999996"
+        f"acme/{name}" for name in JUNK if re.fullmatch(r"[0-9]{10}\.jsonl", name) and name < "9999999996"
     }  # fmt: skip
     deployed: Any = SimpleNamespace(outputs={"HistoryBucket": BUCKET}, client=lambda _: s3)
     lines = [*manifest_bucket.lines(deployed, "acme")]
@@ -468,6 +470,41 @@ def test_objects_that_are_no_manifests_are_skipped_and_reported(
     assert (report.manifests, report.unsealed) == (3 + len(JUNK), 0)
     numbers = [json.loads(line)["number"] for line in lines[::2] if line.startswith(b'{"entries"')]
     assert numbers == [1, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("number", "end"),
+    [(7, "2999-01-01T00:00:00.000Z"), (7, "2026-99-99T00:00:00.000Z"), (7, "0000-01-01T00:00:00.000Z"),
+     (9_999_999_999, "2026-01-01T00:00:00.000Z"), (1_000_000_001, "2026-01-01T00:00:00.000Z")],
+)  # fmt: skip
+def test_a_false_newest_manifest_neither_stops_the_job_nor_moves_its_window(
+    kms: LocalKms, number: int, end: str
+) -> None:
+    incident_id = created()
+    run()
+    manifest = manifests.dump("acme", "t", manifests.START._replace(next_number=number), Window(end, end), {})
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.put_object(Bucket=BUCKET, Key=manifests.name("acme", number), Body=manifest + b'\n{"signature":"x"}\n')
+    for title in ("second", "third"):
+        patched(incident_id, title=title)
+        assert run() == {"computed": 1}
+
+    sealed = [content for content in contents("acme") if content["table"] != "t"]
+    assert [content["entries"][0][1] for content in sealed] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("tenant_id", ["acme/0", "acme/", "../acme", "acme/9999999990.jsonl", "", "x\n"])
+def test_a_mark_that_names_no_tenant_seals_nothing(kms: LocalKms, tenant_id: str) -> None:
+    marks.seals().mark(tenant_id, now=time.time_ns() // 1_000_000)
+
+    assert run() == {}
+    listed = boto3.client("s3", region_name="us-east-1").list_objects_v2(Bucket=BUCKET)
+    assert listed["KeyCount"] == 0
+
+
+def test_an_order_with_a_day_that_does_not_exist_is_refused(kms: LocalKms) -> None:
+    with pytest.raises(ValueError, match="day is out of range"):
+        seal_history.handler({"tenant_id": "acme", "restored_to": "2026-02-30T00:00:00.000Z"}, Context)
 
 
 def test_a_tenant_whose_only_object_is_no_manifest_is_sealed(kms: LocalKms) -> None:

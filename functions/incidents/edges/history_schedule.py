@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 
 from .. import manifest_store
-from ..domain import manifests, model
+from ..domain import manifests, model, timestamps
 from ..domain.identity import Identity
 from ..domain.manifests import Record
 from ..manifest_store import ManifestStore
@@ -75,5 +75,7 @@ def _order(event: Mapping[str, Any]) -> Order | None:
     )
     if not is_right:
         raise ValueError("the order must name a tenant, and may name the SHA-256 of a proof or the time of a restore")
+    if restored_to is not None:
+        timestamps.to_milliseconds(restored_to)  # raises ValueError for a day that does not exist
     whole = event.get("whole") is True or restored_to is not None
     return Order(event["tenant_id"], whole, Record(erasure, restored_to))

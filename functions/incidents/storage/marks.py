@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import uuid4
 
+from ..domain import model
 from ..runtime import cloudwatch
 from ..runtime.log import logger
 from . import dynamodb, guard, keys, stored_form
@@ -196,8 +197,8 @@ class Marks:
         try:
             tenant_id, *name = item["sk"]["S"].split("#")
             since, marked_at, token = int(item["since"]["N"]), int(item["marked_at"]["N"]), item["token"]["S"]
-            if len(name) != len(self._kind.name_parts):
-                raise ValueError("the mark's name has the wrong number of components")
+            if len(name) != len(self._kind.name_parts) or not model.TENANT_ID.fullmatch(tenant_id):
+                raise ValueError("the mark's name has another form")
         except (KeyError, ValueError) as error:
             logger.error("unreadable mark", extra={"error": type(error).__qualname__, "partition": item["pk"]["S"]})
             cloudwatch.count("UnreadableRecords", "operation", {"marks": 1})

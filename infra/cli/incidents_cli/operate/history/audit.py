@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from incidents.domain import timestamps
 
-from ...console import StepFailed, clean, interrupted, say, stderr, succeeded
+from ...console import StepFailed, clean, command, interrupted, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
 from ..tenants.commands import TenantOption, tenant_reader
 from .commands import KeyOption
@@ -35,19 +35,31 @@ def trail(
     from ..tenants.export import line_of  # takes 50 ms, so `--help` does not import it
     from ..tenants.reading import nothing_of  # takes 50 ms, so `--help` does not import it
     from . import pack  # takes 0.2 s (the rules of deadlines), so `--help` does not import it
+    from .verify_history import UNREADABLE  # takes 90 ms, so `--help` does not import it
 
     period = _period(first or f"{timestamps.FIRST_YEAR}-01-01", last or f"{timestamps.LAST_YEAR}-12-31")
     reader = tenant_reader(tenant_id, table, stack, region)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(pack.CHANGE_COLUMNS)
-    incident = None
+    incident, unreadable = None, list[str]()
     for incident in reader.incidents():
-        text = line_of(incident, reader).text
-        for row in pack.change_rows(pack.read(text), period) if text else ():
+        try:
+            text = line_of(incident, reader).text
+            rows = [*pack.change_rows(pack.read(text), period)] if text else []
+        except UNREADABLE:
+            unreadable.append(incident.incident_id)
+            continue
+        for row in rows:
             if by in (None, row[1]):
                 writer.writerow([clean(pack.as_cell(cell)) for cell in row])
     if incident is None:
         raise nothing_of(reader)
+    if unreadable:
+        detail = "\n".join(f"  {each}" for each in unreadable)
+        advice = f"Follow docs/runbooks/restore.md after: {command('verify')} --tenant {tenant_id}"
+        raise StepFailed(
+            "Items of these incidents have another form, so their changes are not in the output.", detail, advice
+        )
 
 
 @audit.command(name="pack")

@@ -102,7 +102,7 @@ def verify(
     for change in report.late:
         stderr.print(f"Sealed more than a day late: {clean(change)}")
     if report.unproved:
-        stderr.print(f"Without a hash, because an old release made the last change: {report.unproved} incidents.")
+        stderr.print(f"Incidents with a change without a hash, which nothing proves: {report.unproved}.")
     if report.erasures:
         stderr.print(f"Erasures of the tenant: {report.erasures}. The incidents before the last one are not checked.")
     if report.restores:

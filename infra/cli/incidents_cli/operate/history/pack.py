@@ -10,7 +10,7 @@ import shutil
 import time
 from base64 import b64decode
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import file_digest, sha256
@@ -103,18 +103,32 @@ def _fill(
         with manifests.open("rb") as sealed, lines.open("rb") as incidents:
             report = verify_history.check(reader.tenant_id, set(keys), sealed, incidents)
         report.faults += unreadable
+    with step("Writing the files of the pack", "Wrote the files of the pack"):
+        population, sample = set[str](), 0
+        with _complete(report, "population.csv or changes.csv"):
+            population = write_views(folder, lines, choice, report)
+        with _complete(report, "sample.csv"):
+            sample = write_sample(folder, lines, population, choice, report)
+        with _complete(report, "metrics.json"):
+            write_metrics(folder, deployment, reader, choice.period)
+        with _complete(report, "deadlines.csv"):
+            write_deadlines(folder, deployment, reader, lines, population)
         text = "".join(f"{clean(fault)}\n" for fault in report.faults)
         (folder / FAULTS).write_text(text, encoding="utf-8")
-    with step("Writing the files of the pack", "Wrote the files of the pack"):
-        population = write_views(folder, lines, choice, report)
-        sample = write_sample(folder, lines, population, choice, report)
-        write_metrics(folder, deployment, reader, choice.period)
-        write_deadlines(folder, deployment, reader, lines, population)
         shutil.copy(HERE / "verify_history.py", folder)
         shutil.copy(HERE / "README.md", folder / "FORMAT.md")
         (folder / "README.md").write_text(_readme(reader, choice, report, len(population)), encoding="utf-8")
         write_contents(folder)
     return Written(len(population), sample, len(report.faults), report.until, fingerprint)
+
+
+@contextmanager
+def _complete(report: verify_history.Report, files: str) -> Iterator[None]:
+    """Add a fault to the report if an item of another form ends the writing of a file."""
+    try:
+        yield
+    except verify_history.UNREADABLE as error:
+        report.faults.append(f"{files} is not complete, because an item has another form: {type(error).__name__}")
 
 
 def write_keys(folder: Path, manifests: Path, keys: Collection[str]) -> None:
@@ -164,7 +178,9 @@ def write_sample(folder: Path, lines: Path, population: set[str], choice: Choice
         lines.open("rb") as whole,
     ):
         for raw in whole:
-            line = read(raw)
+            line: Line = {}
+            with suppress(ValueError, RecursionError):  # the verifier reports such a line
+                line = read(raw)
             if "incident" in line and line["incident"]["id"] in chosen:
                 histories.write(raw)
                 incident, last = line["incident"], line["changes"][-1]
@@ -233,12 +249,12 @@ def newest_seal(incident_id: str, report: verify_history.Report) -> tuple[int | 
 
 
 def incidents_in(lines: Path) -> Iterator[Line]:
-    """Yield the lines of the incidents in an export."""
+    """Yield the lines of the incidents in an export. The verifier reports a line that cannot be read."""
     with lines.open("rb") as whole:
         for raw in whole:
-            line = read(raw)
-            if "incident" in line:
-                yield line
+            with suppress(ValueError, RecursionError):
+                if "incident" in (line := read(raw)):
+                    yield line
 
 
 def read(line: bytes | str) -> Line:
@@ -310,7 +326,10 @@ Get the fingerprint of the key from the operators of the service in another way 
 Write down the {report.newest}.
 At the next audit, the program prints this hash again, or a newer manifest contains it: `grep HASH manifests.jsonl`.
 
-If the program finds no fault, the export lacks no sealed incident and no sealed change. So the population is complete
-until the end of the manifests. The sample are the incidents of the population with the lowest SHA-256 of the text
-`SEED:ID`. The dates in the files are UTC. If a cell could run as a formula, an apostrophe is in front of its text.
+If the program finds no fault, the export lacks no sealed incident and no sealed change. The program does not read
+`population.csv`, `changes.csv` and the sample, and nobody signed `contents.csv`. To prove that these files are
+complete, make them again from the export. Get the SHA-256 of the program from the operators, too.
+
+The sample are the incidents of the population with the lowest SHA-256 of the text `SEED:ID`. The dates in the files are
+UTC. If a cell could run as a formula, an apostrophe is in front of its text.
 """

@@ -31,7 +31,7 @@ ENTRY = re.compile(r"\['[^']+', [1-9][0-9]{0,9}, (None|'([1-9][0-9]{0,9}):[0-9a-
 class Report:
     """A check's result. ``late`` changes were sealed a day too late. ``lost`` incidents lost changes by a restore."""
 
-    incidents = manifests = erasures = unsealed = unproved = 0  # unsealed: changed after ``until``; unproved: no hash
+    incidents = manifests = erasures = erased = unsealed = unproved = 0  # unproved incidents: a change has no hash
     until, newest = "1970-01-01T00:00:00.000Z", "newest manifest: none"
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: It
     """Check the lines of an export against the lines of manifests. ``keys`` are the fingerprints of allowed keys."""
     report, last = Report(), ""
     read_manifests(report, tenant_id, keys, manifests)
-    missing = set(report.sealed)
+    missing = {each for each, seals in report.sealed.items() if seals[-1][0] > report.erased}
     for number, line in enumerate(export, start=1):
         subject = f"line {number} of the export"
         try:
@@ -57,7 +57,7 @@ def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: It
             missing.discard(subject)
             faults = [*history_faults(tenant_id, incident, changes), *seal_faults(report, subject, changes)]
             report.faults += [f"{subject}: {fault}" for fault in dict.fromkeys(faults)]
-            report.unproved += "hash" not in changes[-1]
+            report.unproved += not all("hash" in change for change in changes)
         except UNREADABLE as error:
             report.faults.append(f"{subject}: it cannot be read ({type(error).__name__}: {error})")
     for gone in sorted(missing):
@@ -85,7 +85,7 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             previous, number, reached = own, content["number"], max(reached, content["to"])
             report.newest = f"newest manifest: number {number}, with the SHA-256 {previous}"
             if content["erasure"]:
-                report.erasures, report.sealed = report.erasures + 1, {}  # the earlier incidents are gone
+                report.erasures, report.erased = report.erasures + 1, report.manifests  # earlier incidents are gone
             report.restores += [(report.manifests, shifted(at, 0)) for at in [content["restored_to"]] if at]
             for entry in content["entries"]:
                 form = ENTRY.fullmatch(str(entry))
@@ -144,11 +144,11 @@ def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]])
         restored = [time for later, time in report.restores if later > position and time < min(at, limit)]
         is_same = at != "~" and head == heads[version]
         if restored and (at > limit or not is_same):  # it took this change away, and kept the changes before its time
-            version = min(version, sum(change["at"] <= min(restored) for change in changes))
+            version = min(version, sum(change["at"] <= shifted(min(restored), 1 / 60) for change in changes))
             report.lost.add(incident_id)
-        elif not is_same:
+        elif not is_same and position > report.erased:
             yield f"a manifest has another change {version}" if changes else "the export does not have it"
-        elif at > limit:
+        elif is_same and at > limit:
             yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
         runs[run] = max(version, runs.get(run, 0))  # the highest version that a run has
     for version, change in enumerate(changes, start=1):
@@ -169,7 +169,7 @@ def text(name: str, value: Any) -> Any:
     return f"{Decimal(value).normalize():f}" if value is not None and name == "financial_impact" else value
 
 
-def shifted(at: str, hours: int) -> str:
+def shifted(at: str, hours: float) -> str:
     return (datetime.fromisoformat(at) + timedelta(hours=hours)).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
