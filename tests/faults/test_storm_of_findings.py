@@ -88,7 +88,7 @@ def hostile(n: int) -> object:
         "[" * 60_000 + str(n),
         f'{{"source": "aws.guardduty", "detail-type": "GuardDuty Finding", "n": {n}{"1" * 5_000}}}',
         event("guardduty", id=f"hostile-{n}", detail=[[]] * 5_000),
-        event("guardduty", id=f"hostile-{n}", detail__title="\x00" * 60_000),
+        event("guardduty", id=f"hostile-{n}", detail__accountId="\x00" * 60_000),
     )[n % 8]  # fmt: skip
 
 
