@@ -21,7 +21,8 @@ def hash_of(file: Path, reader: TenantReader) -> str:
         content = opened.read(_PROOF_BYTES + 1)
     try:
         proof = json.loads(content)
-        ended = datetime.fromisoformat(proof["ended"])
+        if (ended := datetime.fromisoformat(proof["ended"])).tzinfo is None:
+            raise ValueError("the time has no zone")
         left, about = sum(proof["remaining"].values()), {name: proof[name] for name in ("tenant", "table")}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _refused(file, "It is not the proof that `incidents tenant erase` writes.") from None
