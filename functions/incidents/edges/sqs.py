@@ -45,9 +45,8 @@ def consumer(
     With ``afterwards``, each message has its own deadline, which is an equal share of the time that is left. So a slow
     message fails alone. If too little time is left for a message, the message is put back.
     """
-    outcomes: Counter[str] = Counter()
 
-    def handle(record: Record) -> None:
+    def handle(record: Record, outcomes: Counter[str]) -> None:
         started = time.perf_counter()
         line: Line = {"operation": name, "message_id": record["messageId"], "outcomes": [FAILED]}
         try:
@@ -63,7 +62,7 @@ def consumer(
             (logger.error if "error" in line else logger.info)("message", extra=line)
 
     def handler(event: Mapping[str, Any], context: Any) -> Any:
-        outcomes.clear()
+        outcomes = Counter[str]()
         ends = deadline.now() + context.get_remaining_time_in_millis() / 1000
         waiting, failed = list(event["Records"]), list[tuple[Record, Exception]]()
         while waiting:
@@ -74,7 +73,7 @@ def consumer(
             record = waiting.pop(0)
             try:
                 with deadline.within(seconds):
-                    handle(record)
+                    handle(record, outcomes)
             except Exception as error:  # this includes Busy, which the timer of ``within`` can raise anywhere
                 failed.append((record, error))
         undone = [record for record, _ in failed]
