@@ -1,6 +1,8 @@
 """Tests of the console's sign-in, of the end of a session, and of a slow, failing or unreachable API."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,6 +85,31 @@ def test_after_a_sign_out_somebody_else_can_sign_in(here: Visit) -> None:
     assert "sam.ortiz" in who
 
 
+def test_another_server_on_this_machine_gets_nothing_to_sign_in_with(here: Visit, server: Server) -> None:
+    """A browser sends a cookie of 127.0.0.1 to every port. A page of another server may have been opened by anybody."""
+    sent: list[dict[str, str]] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(dict(self.headers.items()))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+        here.page.goto(f"http://127.0.0.1:{other.server_port}/token-issuer/authorize")
+        kept = here.page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie]")
+        other.shutdown()
+    assert sent
+    assert not [headers for headers in sent if "Cookie" in headers or server.origin in str(headers)]
+    assert kept == [{}, {}, ""]
+    here.page.goto(server.console)
+    here.page.wait_for_selector(".rows")
+
+
 def test_no_token_is_in_storage_address_history_or_log(browser: "Browser", server: Server, world: World) -> None:
     secrets: set[str] = set()
     with visit(browser, server) as here:
@@ -101,7 +128,9 @@ def test_no_token_is_in_storage_address_history_or_log(browser: "Browser", serve
         assert len(secrets) == 2
         for place in (kept, *messages, *visited):
             assert not [secret for secret in secrets if secret in place]
-        assert json.loads(kept)[:2] == [{}, {}]
+        local, of_tab, cookies = json.loads(kept)[:3]
+        assert [*local] == ["incidents.browser"], "only the local stack's issuer stores this proof, which is no token"
+        assert (of_tab, cookies) == ({}, "")
 
 
 @pytest.mark.parametrize(

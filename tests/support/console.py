@@ -488,9 +488,7 @@ class _Handler(BaseHTTPRequestHandler):
             if url.path == sign_in.TOKEN and "grant_type=refresh_token" in body and not world.refresh_is_valid:
                 self._send(400, {"content-type": "application/json"}, '{"error": "invalid_grant"}')
                 return
-            self._send(
-                *self.server.sign_in.answer(self.command, url.path, url.query, self.headers.get("cookie", ""), body)
-            )
+            self._send(*self.server.sign_in.answer(self.command, url.path, url.query, body))
         elif url.path in (API + "/console", *(f"{API}/console/{name}" for name in self.server.texts)):
             text = self.server.texts[url.path.removeprefix(API + "/console").removeprefix("/")]
             answer = text.answer(

@@ -1,8 +1,10 @@
 """Tests of the local stack's sign-in: the admitted browsers, the address of the answer, and the uses of a code."""
 
 import hashlib
+import html
 import json
-from base64 import urlsafe_b64encode
+import re
+from base64 import b64encode, urlsafe_b64encode
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -23,6 +25,15 @@ ASKED = {
 }  # fmt: skip
 
 
+def stored(answer: tuple[int, dict[str, str], str]) -> str:
+    """Return the proof that a page stores in the browser, before the page continues to the console."""
+    status, _, page = answer
+    data = re.search(r'<script data-proof="([^"]+)" data-then="([^"]+)">', page)
+    assert data is not None
+    assert (status, html.unescape(data[2])) == (200, CONSOLE)
+    return data[1]
+
+
 class Local:
     """A sign-in with a clock that a test moves."""
 
@@ -30,21 +41,27 @@ class Local:
         self.now = now
         self.sign_in = SignIn(ORIGIN, KEY, lambda: {"api_id": "a1b2c3"}, json.dumps, lambda: self.now)
 
-    def get(self, path: str, cookie: str = "", **asked: str) -> tuple[int, dict[str, str], str]:
-        return self.sign_in.answer("GET", path, urlencode(asked), cookie, "")
+    def get(self, path: str, **asked: str) -> tuple[int, dict[str, str], str]:
+        return self.sign_in.answer("GET", path, urlencode(asked), "")
 
-    def cookie(self) -> str:
-        status, headers, _ = self.get(OPEN + ticket(KEY, self.now))
-        assert (status, headers["location"]) == (303, CONSOLE)
-        return headers["set-cookie"].partition(";")[0]
+    def post(self, path: str, proof: str, form: str = "", **asked: str) -> tuple[int, dict[str, str], str]:
+        """Send what the page of a GET sends by its script."""
+        return self.sign_in.answer("POST", path, urlencode(asked), f"{urlencode({'proof': proof})}&{form}")
 
-    def code(self, cookie: str | None = None, **asked: str) -> str:
-        status, headers, _ = self.get(AUTHORIZE, self.cookie() if cookie is None else cookie, **(ASKED | asked))
+    def proof(self) -> str:
+        return stored(self.get(OPEN + ticket(KEY, self.now)))
+
+    def code(self, proof: str | None = None, **asked: str) -> str:
+        status, headers, _ = self.post(AUTHORIZE, self.proof() if proof is None else proof, **(ASKED | asked))
         assert status == 303
         return dict(parse_qsl(urlsplit(headers["location"]).query))["code"]
 
+    def sign_out(self, proof: str) -> str:
+        """Sign out as the console does. Return the browser's new proof."""
+        return stored(self.post(SIGN_OUT, proof, post_logout_redirect_uri=CONSOLE))
+
     def token(self, **asked: str) -> tuple[int, dict[str, Any]]:
-        status, _, body = self.sign_in.answer("POST", TOKEN, "", "", urlencode({"client_id": "console"} | asked))
+        status, _, body = self.sign_in.answer("POST", TOKEN, "", urlencode({"client_id": "console"} | asked))
         return status, json.loads(body)
 
     def redeem(self, code: str, **other: str) -> tuple[int, dict[str, Any]]:
@@ -86,11 +103,9 @@ def test_a_token_has_only_the_scopes_that_were_asked_for(local: Local, asked: st
 
 
 def test_the_form_shows_only_the_scopes_that_were_asked_for_and_grants_no_others(local: Local) -> None:
-    cookie = local.cookie()
-    local.get(SIGN_OUT, cookie)
-    assert local.get(AUTHORIZE, cookie, **ASKED)[2].count('type="checkbox"') == 1
-    form = "tenant=acme&subject=ada&scope=incidents:write"
-    _, headers, _ = local.sign_in.answer("POST", AUTHORIZE, urlencode(ASKED), cookie, form)
+    proof = local.sign_out(local.proof())
+    assert local.post(AUTHORIZE, proof, **ASKED)[2].count('type="checkbox"') == 1
+    _, headers, _ = local.post(AUTHORIZE, proof, "tenant=acme&subject=ada&scope=incidents:write", **ASKED)
     answer = dict(parse_qsl(urlsplit(headers["location"]).query))
     assert (answer["error"], answer["state"]) == ("access_denied", "s")
     assert "code" not in answer
@@ -98,7 +113,7 @@ def test_the_form_shows_only_the_scopes_that_were_asked_for_and_grants_no_others
 
 def test_a_ticket_opens_once_within_a_day_and_only_with_the_stack_s_key(local: Local) -> None:
     good = ticket(KEY, local.now)
-    assert local.get(OPEN + good)[0] == 303
+    assert local.get(OPEN + good)[0] == 200
     assert local.get(OPEN + good)[0] == 403
     assert local.get(OPEN + ticket("another key", local.now))[0] == 403
     later = ticket(KEY, local.now)
@@ -110,26 +125,54 @@ def test_a_ticket_opens_once_within_a_day_and_only_with_the_stack_s_key(local: L
 
 def test_a_used_ticket_stays_used_after_a_restart(local: Local) -> None:
     good = ticket(KEY, local.now)
-    assert local.get(OPEN + good)[0] == 303
+    assert local.get(OPEN + good)[0] == 200
     local.now += 5
     restarted = Local(local.now)
     assert restarted.get(OPEN + good)[0] == 403
-    assert restarted.get(OPEN + ticket(KEY, restarted.now))[0] == 303
+    assert restarted.get(OPEN + ticket(KEY, restarted.now))[0] == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", [AUTHORIZE, TOKEN, SIGN_OUT])
 def test_too_many_parameters_are_refused(local: Local, method: str, path: str) -> None:
     many = "&".join(f"p{n}=x" for n in range(51))
-    assert local.sign_in.answer(method, path, many, local.cookie(), many)[0] == 400
+    assert local.sign_in.answer(method, path, many, many)[0] == 400
 
 
 def test_a_browser_without_a_ticket_gets_neither_code_nor_form(local: Local) -> None:
-    for cookie in ("", "incidents-sign-in-4566=guessed", "incidents-sign-in-4566="):
-        status, headers, body = local.get(AUTHORIZE, cookie, **ASKED)
+    for proof in ("", "guessed", local.proof()[:-1]):
+        status, headers, body = local.post(AUTHORIZE, proof, "tenant=acme&subject=ada&scope=incidents:read", **ASKED)
         assert status == 403
         assert "location" not in headers
         assert "<form" not in body
+
+
+def test_the_proof_of_a_browser_is_no_cookie_and_ends_after_a_day_and_at_the_sign_out(local: Local) -> None:
+    """A browser sends its cookies to every port of 127.0.0.1, so also to servers of other users."""
+    proof = local.proof()
+    answers = [
+        local.get(OPEN + ticket(KEY, local.now)), local.get(AUTHORIZE, **ASKED), local.post(AUTHORIZE, proof, **ASKED),
+        local.get(SIGN_OUT), local.post(SIGN_OUT, local.proof(), post_logout_redirect_uri=CONSOLE),
+    ]  # fmt: skip
+    assert not [headers for _, headers, _ in answers if "set-cookie" in headers]
+    assert proof not in "".join(page for _, _, page in answers)
+
+    renewed = local.sign_out(proof)
+    assert local.post(AUTHORIZE, proof, **ASKED)[0] == 403
+    status, _, page = local.post(AUTHORIZE, renewed, **ASKED)
+    assert status == 200
+    assert 'name="tenant"' in page
+    local.now += 86_401
+    assert local.post(AUTHORIZE, renewed, **ASKED)[0] == 403
+
+
+def test_a_request_without_a_proof_gets_a_page_that_sends_the_proof_to_the_same_address(local: Local) -> None:
+    status, headers, page = local.get(AUTHORIZE, **ASKED)
+    assert status == 200
+    assert f'action="{html.escape(AUTHORIZE + "?" + urlencode(ASKED))}"' in page
+    (script,) = re.findall("<script>(.*?)</script>", page)
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +185,11 @@ def test_a_browser_without_a_ticket_gets_neither_code_nor_form(local: Local) -> 
     ],
 )  # fmt: skip
 def test_an_answer_goes_only_to_the_console_s_exact_address(local: Local, redirect: str) -> None:
-    status, headers, _ = local.get(AUTHORIZE, local.cookie(), **(ASKED | {"redirect_uri": redirect}))
-    assert status == 400
-    assert "location" not in headers
+    for answer in (local.get, lambda path, **asked: local.post(path, local.proof(), **asked)):
+        status, headers, page = answer(AUTHORIZE, **(ASKED | {"redirect_uri": redirect}))
+        assert status == 400
+        assert "location" not in headers
+        assert "<form" not in page
 
 
 @pytest.mark.parametrize(
@@ -157,7 +202,7 @@ def test_an_answer_goes_only_to_the_console_s_exact_address(local: Local, redire
     ],
 )
 def test_other_faults_are_told_to_the_console_with_its_state(local: Local, change: dict[str, str], error: str) -> None:
-    _, headers, _ = local.get(AUTHORIZE, local.cookie(), **(ASKED | change))
+    _, headers, _ = local.get(AUTHORIZE, **(ASKED | change))
     answer = dict(parse_qsl(urlsplit(headers["location"]).query))
     assert headers["location"].startswith(CONSOLE + "?")
     assert (answer["error"], answer["state"]) == (error, "s")
@@ -166,7 +211,7 @@ def test_other_faults_are_told_to_the_console_with_its_state(local: Local, chang
 
 def test_a_parameter_that_comes_twice_is_refused(local: Local) -> None:
     query = urlencode(ASKED) + f"&redirect_uri={CONSOLE}"
-    assert local.sign_in.answer("GET", AUTHORIZE, query, local.cookie(), "")[0] == 400
+    assert local.sign_in.answer("GET", AUTHORIZE, query, "")[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -202,19 +247,18 @@ def test_refresh_tokens_rotate_and_a_stolen_one_ends_the_session(local: Local) -
 
 
 def test_the_form_lets_a_developer_choose_and_says_what_is_wrong(local: Local) -> None:
-    cookie, query = local.cookie(), urlencode(ASKED)
-    assert local.get(SIGN_OUT, cookie, post_logout_redirect_uri=CONSOLE)[1]["location"] == CONSOLE
-    status, headers, page = local.get(AUTHORIZE, cookie, **ASKED)
+    proof = local.sign_out(local.proof())
+    status, headers, page = local.post(AUTHORIZE, proof, **ASKED)
     assert status == 200
     assert page.count("<form") == 1
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     for wrong in ("tenant=a&subject=x&scope=incidents:read", "tenant=acme&subject=&scope=incidents:read",
                   "tenant=acme&subject=x&app=a b&scope=incidents:read", "tenant=acme&subject=x"):  # fmt: skip
-        status, _, page = local.sign_in.answer("POST", AUTHORIZE, query, cookie, wrong)
+        status, _, page = local.post(AUTHORIZE, proof, wrong, **ASKED)
         assert status == 200
         assert 'role="alert"' in page
     chosen = "tenant=globex&app=soc-portal&subject=scanner&scope=incidents:read"
-    _, headers, _ = local.sign_in.answer("POST", AUTHORIZE, query, cookie, chosen)
+    _, headers, _ = local.post(AUTHORIZE, proof, chosen, **ASKED)
     code = dict(parse_qsl(urlsplit(headers["location"]).query))["code"]
     claims = json.loads(local.redeem(code)[1]["access_token"])
     assert (claims["tenant_id"], claims["app_id"], claims["sub"], claims["scope"]) == (
@@ -223,21 +267,28 @@ def test_the_form_lets_a_developer_choose_and_says_what_is_wrong(local: Local) -
 
 
 def test_a_request_cannot_write_markup_into_the_form(local: Local) -> None:
-    cookie = local.cookie()
-    local.get(SIGN_OUT, cookie)
-    page = local.get(AUTHORIZE, cookie, **(ASKED | {"state": '"><script>alert(1)</script>'}))[2]
-    assert "<script" not in page
+    hostile = ASKED | {"state": '"><script>alert(1)</script>'}
+    proof = local.sign_out(local.proof())
+    for page in (local.post(AUTHORIZE, proof, **hostile)[2], local.get(AUTHORIZE, **hostile)[2]):
+        assert "alert(1)</script>" not in page
+    # a browser sends these characters encoded, but another client can send them as they are
+    raw = urlencode(ASKED) + '&x="><script>alert(1)</script>'
+    assert "alert(1)</script>" not in local.sign_in.answer("GET", AUTHORIZE, raw, "")[2]
+    assert "alert(1)</script>" not in local.sign_in.answer("GET", SIGN_OUT, raw, "")[2]
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", CONSOLE + "?x", ""])
 def test_a_sign_out_returns_only_to_the_console(local: Local, back: str) -> None:
-    assert local.get(SIGN_OUT, local.cookie(), post_logout_redirect_uri=back)[0] == 200
+    status, headers, page = local.post(SIGN_OUT, local.proof(), post_logout_redirect_uri=back)
+    assert status == 200
+    assert "location" not in headers
+    assert "<script" not in page
 
 
 def test_what_is_kept_in_memory_is_bounded(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in, "_MOST_GRANTS", 3)
-    cookie = local.cookie()
-    codes = [local.code(cookie) for _ in range(5)]
+    proof = local.proof()
+    codes = [local.code(proof) for _ in range(5)]
     assert [local.redeem(code)[0] for code in codes] == [400, 400, 200, 200, 200]
 
 

@@ -10,6 +10,7 @@
 ``ministack_guard``  runs in the emulator's process: refuses requests without the stack's key
 ``waiting_calls``    runs in the emulator's process: lets calls of functions wait above the limit
 ``sign_in``          runs in the emulator's process: lets a person sign in to the console
+``sign_in_pages``    runs in the emulator's process: the pages of the sign-in
 ``issuer``           publishes the keys of the development token issuer, and signs its tokens
 ``log_events``       reads the functions' log events
 ``local_stack``      the stack's record, its folder, and the environment of its processes

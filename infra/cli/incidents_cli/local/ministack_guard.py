@@ -15,9 +15,9 @@ import hmac
 import json
 import os
 import re
+import sys
 from collections.abc import Awaitable, Callable, Container, Sequence
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -99,7 +99,7 @@ class Guard:
             return
         status, headers, text = self._sign_in.answer(
             scope["method"], scope["path"], scope.get("query_string", b"").decode("latin-1"),
-            _header(scope, b"cookie"), body.decode("utf-8", "replace"),
+            body.decode("utf-8", "replace"),
         )  # fmt: skip
         sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         content = text.encode()
@@ -301,13 +301,11 @@ def refusing_odd_tokens(authorize: Callable[..., Awaitable[Any]], unauthorized: 
 
 
 def _neighbour(name: str) -> Any:
-    """Import a module of this folder by its file, because this script belongs to no package."""
-    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None  # noqa: S101
-    assert spec.loader is not None  # noqa: S101
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Import a module of this file's package. The emulator's interpreter does not know the package's folder."""
+    folder = str(Path(__file__).parents[2])
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return import_module(f"incidents_cli.local.{name}")
 
 
 def main() -> None:

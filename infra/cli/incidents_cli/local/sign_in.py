@@ -4,8 +4,11 @@ The emulator's process serves it, behind the guard. The emulator's own interpret
 only the standard library, and ``cryptography`` where a token is signed.
 
 Only a browser that proved the stack's secret may sign in. `incidents up` prints an address with a ticket: a proof for
-one use. The browser that opens this address gets a cookie. With the cookie, the page of the sign-in lets a developer
-choose a tenant, an application, a person and the scopes.
+one use. The page at this address stores a second proof in the browser: the browser's proof. With this proof, the page
+of the sign-in lets a developer choose a tenant, an application, a person and the scopes.
+
+The browser's proof is in the storage of the stack's origin, which includes the port. A cookie has no port, so a browser
+would also send it to the servers of other users of this machine.
 """
 
 import hashlib
@@ -16,22 +19,26 @@ import re
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+
+from . import sign_in_pages as pages
+from .sign_in_pages import Answer, Identity
 
 AUTHORIZE, TOKEN, SIGN_OUT = "/token-issuer/authorize", "/token-issuer/token", "/token-issuer/sign-out"
 OPEN = "/token-issuer/open/"
 CLIENT = "console"
 CONSOLE = "/api/v1/grc/incidents/console"
-SCOPES = ("incidents:read", "incidents:write")
+SCOPES = pages.SCOPES
 KEY_ID = "development"
 AUDIENCE = "incidents"
 USUAL_NAMES = {"TenantClaim": "tenant_id", "AppClaim": "app_id", "AppMarker": "", "ScopeClaims": "scope,scp"}
 
 _TICKET_SECONDS, _CODE_SECONDS, _ACCESS_SECONDS, _REFRESH_SECONDS = 86_400, 60, 900, 43_200
+_BROWSER_SECONDS = 86_400
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _APP = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _SUBJECT = re.compile(r"[!-~]{1,255}")
@@ -39,9 +46,6 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _MOST_GRANTS = 1000
 _MOST_FIELDS = 50
-
-Answer = tuple[int, dict[str, str], str]
-"""The status, the headers and the body of an answer."""
 
 
 def ticket(key: str, now: float) -> str:
@@ -75,21 +79,12 @@ def claims_of(
     return claims
 
 
-@dataclass(frozen=True)
-class Identity:
-    """The tenant, the application, the person and the scopes that a developer chose for a sign-in."""
-
-    tenant: str = "acme"
-    app: str = ""
-    subject: str = "developer"
-    scope: str = " ".join(SCOPES)
-
-
 @dataclass
 class _Browser:
     """A browser that proved the stack's secret. ``identity`` is None after a sign-out."""
 
-    identity: Identity | None = field(default_factory=Identity)
+    expires: float
+    identity: Identity | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,6 @@ class SignIn:
     ) -> None:  # fmt: skip
         self._origin, self._key, self._record, self._sign, self._clock = origin, key, record, sign, clock
         self._issuer = f"{origin}/token-issuer"
-        self._cookie = f"incidents-sign-in-{origin.rpartition(':')[2]}"  # ports share their cookies
         self._started = clock()
         self._used: dict[str, float] = {}
         self._browsers: dict[str, _Browser] = {}
@@ -136,24 +130,24 @@ class SignIn:
 
     def answers(self, method: str, path: str) -> bool:
         """Return whether the request is one of the sign-in."""
-        return (method, path) in {("GET", AUTHORIZE), ("POST", AUTHORIZE), ("POST", TOKEN), ("GET", SIGN_OUT)} or (
-            method == "GET" and path.startswith(OPEN)
-        )
+        if path in (AUTHORIZE, SIGN_OUT):
+            return method in ("GET", "POST")
+        return (method, path) == ("POST", TOKEN) or (method == "GET" and path.startswith(OPEN))
 
-    def answer(self, method: str, path: str, query: str, cookie: str, body: str) -> Answer:
+    def answer(self, method: str, path: str, query: str, body: str) -> Answer:
         try:
             if path == TOKEN:
-                return _json(200, self._token(_single(body)))
+                return pages.json_answer(200, self._token(_single(body)))
             if path == SIGN_OUT:
-                return self._sign_out(_single(query), self._browser(cookie))
+                return self._sign_out(method, query, _pairs(body))
             if path == AUTHORIZE:
-                return self._authorize(method, query, body, self._browser(cookie))
+                return self._authorize(method, query, _pairs(body))
             return self._open(path.removeprefix(OPEN))
         except _Refused as refused:
             error, sentence = refused.args
             if path == TOKEN:
-                return _json(400, {"error": error, "error_description": sentence})
-            return _page("The sign-in was refused", f"<p>{html.escape(sentence)}</p>", 400)
+                return pages.json_answer(400, {"error": error, "error_description": sentence})
+            return pages.page("The sign-in was refused", f"<p>{html.escape(sentence)}</p>", 400)
 
     @property
     def console(self) -> str:
@@ -173,26 +167,23 @@ class SignIn:
         if said in self._used:
             return self._needs_ticket("This address was already used. It opens the console once.")
         self._used[said] = int(expires)
-        name = secrets.token_urlsafe(32)
-        _keep(self._browsers, name, _Browser())
-        cookie = f"{self._cookie}={name}; Path=/token-issuer/; HttpOnly; SameSite=Lax"
-        return _redirect(self.console, **{"set-cookie": cookie})
+        return self._admit(Identity(), self.console)
+
+    def _admit(self, identity: Identity | None, then: str) -> Answer:
+        """Give the browser a new proof, and send it to ``then``."""
+        proof = secrets.token_urlsafe(32)
+        _keep(self._browsers, proof, _Browser(self._clock() + _BROWSER_SECONDS, identity))
+        return pages.storing(proof, then)
 
     def _needs_ticket(self, reason: str) -> Answer:
         advice = (
             "Run <code>uv run incidents up</code> again, and open the console's address that it prints. "
             "Without a terminal, ask the person who runs the stack for such an address."
         )
-        return _page("Open the console from the command", f"<p>{html.escape(reason)}</p><p>{advice}</p>", 403)
+        return pages.page("Open the console from the command", f"<p>{html.escape(reason)}</p><p>{advice}</p>", 403)
 
-    def _browser(self, cookie: str) -> _Browser | None:
-        for part in cookie.split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == self._cookie and value in self._browsers:
-                return self._browsers[value]
-        return None
-
-    def _authorize(self, method: str, query: str, body: str, browser: _Browser | None) -> Answer:
+    def _authorize(self, method: str, query: str, form: list[tuple[str, str]]) -> Answer:
+        """Check a request for a code. The browser sends such a request twice, the second time with its proof."""
         asked = _single(query)
         if asked.get("client_id") != CLIENT:
             raise _Refused("invalid_client", f"The client must be {CLIENT}.")
@@ -201,7 +192,8 @@ class SignIn:
         state = {"state": asked["state"]} if "state" in asked else {}
 
         def failed(error: str, sentence: str) -> Answer:
-            return _redirect(f"{self.console}?{urlencode({'error': error, 'error_description': sentence} | state)}")
+            said = {"error": error, "error_description": sentence} | state
+            return pages.redirect(f"{self.console}?{urlencode(said)}")
 
         if asked.get("response_type") != "code":
             return failed("unsupported_response_type", "The response type must be code.")
@@ -211,15 +203,20 @@ class SignIn:
         scopes = asked.get("scope", "").split() or [*SCOPES]
         if not {*scopes} <= {*SCOPES}:
             return failed("invalid_scope", f"The scopes are {' and '.join(SCOPES)}.")
-        if browser is None:
+        target = f"{AUTHORIZE}?{query}"
+        if method == "GET":
+            return pages.proving(target)
+        proof = dict(form).get("proof", "")
+        browser = self._browsers.get(proof)
+        if browser is None or browser.expires < self._clock():
             return self._needs_ticket("This browser has not yet opened an address of the local stack.")
-        if method == "POST":
-            chosen = _chosen(_pairs(body))
+        if "tenant" in dict(form):
+            chosen = _chosen(form)
             if isinstance(chosen, str):
-                return _form(query, Identity(), chosen, scopes)
+                return pages.form(target, proof, Identity(), chosen, scopes)
             browser.identity = chosen
         elif browser.identity is None or asked.get("prompt") in ("login", "select_account"):
-            return _form(query, browser.identity or Identity(), "", scopes)
+            return pages.form(target, proof, browser.identity or Identity(), "", scopes)
         assert browser.identity is not None  # noqa: S101
         granted = [scope for scope in browser.identity.scope.split() if scope in scopes]  # RFC 6749 3.3
         if not granted:
@@ -228,7 +225,7 @@ class SignIn:
         code, family = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         expires = self._clock() + _CODE_SECONDS
         _keep(self._codes, code, _Code(identity, self.console, challenge, expires, family))
-        return _redirect(f"{self.console}?{urlencode({'code': code} | state | {'iss': self._issuer})}")
+        return pages.redirect(f"{self.console}?{urlencode({'code': code} | state | {'iss': self._issuer})}")
 
     def _token(self, asked: Mapping[str, str]) -> dict[str, Any]:
         if asked.get("client_id") != CLIENT:
@@ -288,13 +285,15 @@ class SignIn:
         _keep(self._spent, secret, given.family)
         return given
 
-    def _sign_out(self, asked: Mapping[str, str], browser: _Browser | None) -> Answer:
-        if browser is not None:
-            browser.identity = None
-        back = asked.get("post_logout_redirect_uri")
-        if back == self.console:
-            return _redirect(back)
-        return _page("Signed out", "<p>You are signed out.</p>")
+    def _sign_out(self, method: str, query: str, form: list[tuple[str, str]]) -> Answer:
+        """Forget the browser's proof. Its new proof needs a choice of a person."""
+        back = _single(query).get("post_logout_redirect_uri")
+        if method == "GET":
+            return pages.proving(f"{SIGN_OUT}?{query}")
+        browser = self._browsers.pop(dict(form).get("proof", ""), None)
+        if back != self.console:
+            return pages.page("Signed out", "<p>You are signed out.</p>")
+        return pages.redirect(back) if browser is None else self._admit(None, back)
 
 
 def load_signer(key_file: Path) -> Callable[[dict[str, Any]], str]:
@@ -353,61 +352,3 @@ def _keep(kept: dict[str, Any], name: str, value: Any) -> None:
     kept[name] = value
     while len(kept) > _MOST_GRANTS:
         del kept[next(iter(kept))]
-
-
-_STYLE = (
-    ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:26rem;margin:4rem auto;"
-    "padding:0 1rem}label{display:block;margin:1rem 0}input{font:inherit;padding:.25rem .5rem}"
-    "input:not([type=checkbox]){display:block;width:100%;box-sizing:border-box}button{font:inherit;padding:.25rem 1rem}"
-    "fieldset{border:0;padding:0;margin:0}[role=alert]{font-weight:600}"
-)
-_POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
-
-def _form(query: str, identity: Identity, wrong: str, scopes: Collection[str]) -> Answer:
-    """Return the page of the sign-in. Its form is sent with the parameters of the request, such as ``scopes``."""
-
-    def line(label: str, name: str, value: str, more: str) -> str:
-        shown = html.escape(value, quote=True)
-        return f'<label>{label}<input name="{name}" value="{shown}" autocomplete="off" {more}></label>'
-
-    boxes = "".join(
-        f'<label><input type="checkbox" name="scope" value="{scope}"{" checked" if scope in identity.scope else ""}> '
-        f"{scope}</label>"
-        for scope in SCOPES
-        if scope in scopes
-    )
-    alert = f'<p role="alert">{html.escape(wrong)}</p>' if wrong else ""
-    return _page(
-        "Sign in to the local stack",
-        f'{alert}<form method="post" action="{AUTHORIZE}?{html.escape(query, quote=True)}">'
-        + line("Tenant", "tenant", identity.tenant, 'required maxlength="63"')
-        + line("Application (empty for a person)", "app", identity.app, 'maxlength="128"')
-        + line("Person", "subject", identity.subject, 'required maxlength="255"')
-        + f"<fieldset><legend>Scopes</legend>{boxes}</fieldset><button>Sign in</button></form>",
-    )
-
-
-def _page(title: str, content: str, status: int = 200) -> Answer:
-    hashed = urlsafe_b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode().replace("-", "+").replace("_", "/")
-    headers = {
-        "content-type": "text/html; charset=utf-8",
-        "content-security-policy": _POLICY.format(hashed),
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",  # with no-referrer, a form would send the origin `null`
-        "cache-control": "no-store",
-    }
-    body = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><main><h1>{title}</h1>{content}</main></body></html>"
-    )
-    return status, headers, body
-
-
-def _json(status: int, value: dict[str, Any]) -> Answer:
-    return status, {"content-type": "application/json", "cache-control": "no-store"}, json.dumps(value)
-
-
-def _redirect(url: str, **headers: str) -> Answer:
-    return 303, {"location": url, "cache-control": "no-store", "referrer-policy": "no-referrer", **headers}, ""
