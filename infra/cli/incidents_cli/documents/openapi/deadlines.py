@@ -1,12 +1,11 @@
 """The schemas of the reports to regulators, and of the answer with an incident's deadlines."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from incidents.domain import questions, report_names, reports
 from incidents.domain.deadlines import history as trail
 
-Schema = dict[str, Any]
+from .json_schema import TIMESTAMP, Schema
 
 STATES = (
     "not_applicable", "pending_anchor", "waiting_previous", "setting_missing", "running", "submitted", "submitted_late",
@@ -15,7 +14,6 @@ STATES = (
 """The states of a stage. `off`: the regime is switched off, pending, or the rule is unconfirmed."""
 REGIME_STATES = ("on", "off", "no_rule", "not_reportable")
 
-_TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 _MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 _TEXT: Schema = {"type": "string"}
 _OPTIONAL: Schema = {"type": ["string", "null"]}
@@ -91,14 +89,14 @@ def schemas() -> dict[str, Schema]:
     moved = {"regime": _TEXT, "stage": _TEXT, "from": _MOMENT, "to": _MOMENT}
     change = {
         "version": {"type": "integer", "minimum": 1, "format": "int64"},
-        "at": _TIMESTAMP,
+        "at": TIMESTAMP,
         "by": _TEXT,
         "due_dates": {"type": "array", "items": _object(moved)},
     }
     answer = {
         "incident_id": _TEXT,
         "version": {"type": "integer", "minimum": 1, "format": "int64"},
-        "as_of": _TIMESTAMP,
+        "as_of": TIMESTAMP,
         "rules_version": _TEXT,
         "calendars_generated_on": {"type": "string", "format": "date"},
         "notice": _TEXT,

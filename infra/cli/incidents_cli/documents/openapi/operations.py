@@ -1,23 +1,22 @@
 """The complete OpenAPI document, and the API's operations in it."""
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from incidents.domain import errors
-from incidents.domain.errors import IncidentError
 from incidents.domain.evidence import EVENTS_KEPT
-from incidents.edges import request, responses
+from incidents.edges import request
 
 from ...local.local_stack import CHECKOUT
 from . import examples, handlers, parameters
+from .answers import Errors, headers, refusals
+from .json_schema import Schema, reference
 from .parameters import Parameter
-from .problems import BY_THE_GATEWAY, all_problems, problem_name
-from .schemas import Schema, all_schemas, reference
-
-Errors = Sequence[type[IncidentError]]
+from .problems import all_problems
+from .schemas import all_schemas
 
 SAME_API = "../../../.."
 """The URL of the API relative to this document's URL. The documentation page uses only this server."""
@@ -38,22 +37,6 @@ _ABOUT_TOKENS = frozenset({401, 403})  # on routes that need a token
 _ABOUT_PATHS = frozenset({404})  # if the path may match no route
 _ABOUT_BODIES = frozenset({413})  # if the request has a body
 _ALWAYS: Errors = (errors.NotAuthenticated, errors.NotPermitted, errors.Busy)
-_HEADERS: dict[str, tuple[str, Schema]] = {
-    "ETag": (
-        "The incident's version, for `If-Match` and `If-None-Match`.",
-        {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
-    ),
-    "Location": (
-        "The incident's address, relative to the URL of the request (RFC 9110).",
-        {"type": "string", "format": "uri-reference"},
-    ),
-    "Idempotency-Replayed": (
-        "Present if an earlier request with this key made the incident.",
-        {"type": "string", "const": "true"},
-    ),
-    "Retry-After": ("The seconds to wait before the next try.", {"type": "string", "pattern": "^[0-9]+$"}),
-    "WWW-Authenticate": ("The required kind of authentication: a bearer token.", {"type": "string"}),
-}
 _OF_DOCUMENTATION: dict[str, tuple[str, Schema]] = {
     "ETag": ("The version of the text, for `If-None-Match`.", {"type": "string", "pattern": '^W/"[0-9a-f]+"$'}),
     "Cache-Control": ("How long a client can use its copy without a new request.", {"type": "string"}),
@@ -63,7 +46,6 @@ _OF_DOCUMENTATION: dict[str, tuple[str, Schema]] = {
     "Content-Security-Policy": ("Browsers run only the scripts and styles inside the page.", {"type": "string"}),
 }
 _NOT_MODIFIED = "Your copy is current."
-_OPTIONAL_HEADERS = frozenset({"Idempotency-Replayed", "WWW-Authenticate", "Retry-After"})
 _DOCUMENTATION = {
     "openapi.json": "Get the OpenAPI document",
     "docs": "Get a page to read the documentation and to try the API",
@@ -321,11 +303,11 @@ def _described(name: str, scope: str, operation: Operation) -> dict[str, Any]:
         }
     answers: dict[int, Any] = {operation.status: _answer(operation)}
     if operation.not_modified:
-        answers[304] = {"description": _NOT_MODIFIED, "headers": _headers(_HEADERS, "ETag")}
+        answers[304] = {"description": _NOT_MODIFIED, "headers": headers("ETag")}
     about_paths = _ABOUT_PATHS if errors.NotFound in operation.errors else frozenset()
     about_bodies = _ABOUT_BODIES if operation.body else frozenset()
     gateway = _FROM_THE_GATEWAY | _ABOUT_TOKENS | about_paths | about_bodies
-    answers |= _refusals(name, (*operation.errors, *_ALWAYS), gateway)
+    answers |= refusals(name, (*operation.errors, *_ALWAYS), gateway)
     described["responses"] = {str(status): answers[status] for status in sorted(answers)}
     return described
 
@@ -336,7 +318,7 @@ def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
     )
     content = {media_type: {"schema": {"type": schema}, "examples": {"its beginning": {"value": example}}}}
     names = [name for name in _OF_DOCUMENTATION if name != "Content-Security-Policy" or media_type == "text/html"]
-    headers = _headers(_OF_DOCUMENTATION, *names)
+    sent = headers(*names, known=_OF_DOCUMENTATION)
     return {
         "operationId": f"get_documentation_{'document' if path.endswith('json') else 'page'}",
         "summary": summary,
@@ -344,9 +326,9 @@ def _public(path: str, summary: str, media_type: str) -> dict[str, Any]:
         "security": [],
         "parameters": [parameters.if_none_match(checked=False)],
         "responses": {
-            "200": {"description": "Success.", "content": content, "headers": headers},
-            "304": {"description": _NOT_MODIFIED, "headers": headers},
-            **{str(status): answer for status, answer in _refusals("", (), _FROM_THE_GATEWAY).items()},
+            "200": {"description": "Success.", "content": content, "headers": sent},
+            "304": {"description": _NOT_MODIFIED, "headers": sent},
+            **{str(status): answer for status, answer in refusals("", (), _FROM_THE_GATEWAY).items()},
         },
     }
 
@@ -359,55 +341,4 @@ def _answer(operation: Operation) -> dict[str, Any]:
         "description": "The incident is stored." if operation.status == 201 else "Success.",
         "content": {"application/json": {"schema": reference(schema), "examples": {"usual": {"value": example}}}},
     }
-    return answer | ({"headers": _headers(_HEADERS, *operation.headers)} if operation.headers else {})
-
-
-def _headers(known: Mapping[str, tuple[str, Schema]], *names: str) -> dict[str, Any]:
-    return {
-        name: {"description": known[name][0], "required": name not in _OPTIONAL_HEADERS, "schema": known[name][1]}
-        for name in names
-    }
-
-
-def _refusals(operation: str, raised: Errors, gateway: Set[int]) -> dict[int, dict[str, Any]]:
-    """Return an operation's answers for errors, by status: the API's problem documents and the gateway's messages."""
-    by_status: dict[int, list[type[IncidentError]]] = {}
-    for error in raised:
-        by_status.setdefault(responses.STATUS_OF[error][0], []).append(error)
-    answers: dict[int, dict[str, Any]] = {}
-    for status in sorted({*by_status, *gateway}):
-        content: dict[str, Any] = {}
-        titles = []
-        if causes := by_status.get(status, []):
-            titles = [responses.STATUS_OF[error][1] for error in causes]
-            content["application/problem+json"] = {
-                "schema": _either(causes),
-                "examples": {problem_name(error): {"value": examples.problem(error, operation)} for error in causes},
-            }
-        if status == 500 and raised:
-            titles = ["Internal error"]
-            content["application/problem+json"] = {
-                "schema": reference("InternalErrorProblem"),
-                "examples": {"internal-error": {"value": examples.internal_error()}},
-            }
-        if status in gateway:
-            ours = content.get("application/problem+json", {"schema": reference("GatewayMessage")})
-            message = {"value": {"message": BY_THE_GATEWAY[status]}}
-            content["application/json"] = {"schema": ours["schema"], "examples": {"gateway": message}}
-            titles = titles or [BY_THE_GATEWAY[status]]
-        answers[status] = {"description": ", or ".join(titles) + ".", "content": content}
-        if status in (429, 503):
-            answers[status]["headers"] = _headers(_HEADERS, "Retry-After")
-        if status == 401:
-            answers[status]["headers"] = _headers(_HEADERS, "WWW-Authenticate")
-    return answers
-
-
-def _either(causes: list[type[IncidentError]]) -> Schema:
-    """Return the schema of a body that is any one of several problem documents. Their ``type`` tells them apart."""
-    schemas = [reference(problem_name(error)) for error in causes]
-    if len(schemas) == 1:
-        return schemas[0]
-    types = (responses.problem_type(responses.STATUS_OF[error][1]) for error in causes)
-    mapping = {kind: schema["$ref"] for kind, schema in zip(types, schemas, strict=True)}
-    return {"oneOf": schemas, "discriminator": {"propertyName": "type", "mapping": mapping}}
+    return answer | ({"headers": headers(*operation.headers)} if operation.headers else {})

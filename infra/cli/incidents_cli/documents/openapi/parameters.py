@@ -10,7 +10,7 @@ from incidents.domain import model, questions
 from incidents.edges import parameters, request
 
 from . import examples
-from .schemas import Schema, reference
+from .json_schema import Schema, reference
 
 Parameter = dict[str, Any]
 

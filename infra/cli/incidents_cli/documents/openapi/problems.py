@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from incidents.domain import errors
 from incidents.edges import responses
 
-from .schemas import Schema, object_with, reference
+from .json_schema import Schema, object_with, reference
 
 _PROBLEMS: dict[type[errors.IncidentError], str] = {
     errors.NotAuthenticated: "The request has no claims of a verified token.",

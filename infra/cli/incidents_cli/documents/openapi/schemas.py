@@ -6,14 +6,11 @@ cannot express some rules, such as the order of timestamps, a number of UTF-8 by
 field's description has these rules.
 """
 
-from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from incidents.domain import (
     lists,
-    metric_answer,
-    metric_definitions,
     model,
     payloads,
     report_names,
@@ -24,9 +21,8 @@ from incidents.edges import parameters
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from . import deadlines
-
-Schema = dict[str, Any]
+from . import deadlines, metrics
+from .json_schema import TIMESTAMP, Schema, object_with, reference
 
 _TEXT_RULES = {
     **dict.fromkeys(model.PARAGRAPHS, " Without control characters except tabs and line ends."),
@@ -92,13 +88,10 @@ DESCRIPTIONS = {
     "finite numbers.",
 }
 
-_TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 _WHEN = f" RFC 3339 with an offset, which may lack its colon, from {timestamps.FIRST_YEAR} to {timestamps.LAST_YEAR}."
 _WORDS = {"Status": model.STATUSES, "Severity": model.SEVERITIES, "SourceType": model.SOURCE_TYPES}
 _WORDS_OF = {"status": "Status", "severity": "Severity", "source_type": "SourceType"}
 _SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_MINUTES: Schema = {"type": ["integer", "null"], "minimum": 0, "format": "int64"}
 
 # The schema that describes each check in `payloads`. The generator fails if the schema of a check is missing here.
 _CHECKS: dict[str, Schema] = {
@@ -120,10 +113,6 @@ _OF_OPERATORS = {
     "add": "Items to add at the end. An item that the list already has stays in its place.",
     "remove": "Items to remove.",
 }
-
-
-def reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 class _OfPayloads(GenerateJsonSchema):
@@ -215,12 +204,6 @@ def _of_field(field: str, hint: Any) -> Schema:
             return {"type": [name, "null"] if nullable else name, **form}
 
 
-def object_with(properties: Mapping[str, Schema], *, optional: frozenset[str] = frozenset(), **more: Any) -> Schema:
-    """Return the schema of an object. It must have all properties that are not ``optional``."""
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "required": required, "properties": dict(properties), **more}
-
-
 def _incident() -> Schema:
     properties = {
         field: _of_field(field, hint) | {"description": DESCRIPTIONS[field]}
@@ -238,7 +221,7 @@ def _change() -> Schema:
             "version": {
                 "type": "integer", "minimum": 1, "description": "The create is 1. The last one is the incident's ETag.",
             },
-            "at": _TIMESTAMP,
+            "at": TIMESTAMP,
             "by": {
                 "type": "string",
                 "description": "The subject of the token that made the change, or `system:<source>` for a finding.",
@@ -268,7 +251,7 @@ def _finding() -> Schema:
     texts = {"type": "array", "items": {"type": "string"}, "maxItems": summary.VALUES}
     return object_with(
         {
-            "observed_at": _TIMESTAMP | {"description": "When the source last saw the problem, as of this event."},
+            "observed_at": TIMESTAMP | {"description": "When the source last saw the problem, as of this event."},
             "source": {"type": "string", "description": "The product that found the problem."},
             "adapter": {"type": "string", "description": "The part of the service that read the event."},
             "rule": {"type": "string", "description": "Why the finding became an incident."},
@@ -320,72 +303,6 @@ def _page_of_updates() -> Schema:
     return object_with(properties, title="Page of updates")
 
 
-def _metrics() -> dict[str, Schema]:
-    durations = object_with(
-        {
-            "n": _COUNT,
-            "mean": {"type": ["number", "null"], "minimum": 0},
-            **dict.fromkeys(("p50", "p90", "p95", "min", "max"), _MINUTES),
-            "imported": _COUNT | {"description": metric_definitions.DEFINITIONS["imported"]},
-        },
-        title="Durations",
-        description="The distribution of a duration over incidents, in minutes. The values are null if `n` is 0.",
-    )
-    of_metrics = {
-        metric: reference("Durations") | {"description": metric_definitions.DEFINITIONS[metric]}
-        for metric in map(str, metric_definitions.METRICS)
-    }
-    open_ = object_with(
-        {"n": _COUNT, **dict.fromkeys(("p50", "p90", "max"), _MINUTES)},
-        title="OpenIncidents",
-        description=metric_definitions.DEFINITIONS["open"],
-    )
-    of_open = {"open": reference("OpenIncidents")}
-    day: Schema = {"type": "string", "format": "date"}
-    group = {"type": ["string", "null"], "description": "The group's value. Null for the incidents without one."}
-    counts = object_with(dict.fromkeys(map(str, metric_definitions.METRICS), _COUNT), title="MetricCounts")
-    answer = object_with(
-        {
-            "from": day,
-            "to": day,
-            "as_of": _TIMESTAMP | {"description": metric_definitions.DEFINITIONS["as_of"]},
-            "computed_at": _TIMESTAMP
-            | {"type": ["string", "null"], "description": metric_definitions.DEFINITIONS["computed_at"]},
-            "pending_days": _COUNT | {"description": metric_definitions.DEFINITIONS["pending_days"]},
-            **of_metrics,
-            "groups": {
-                "type": "array",
-                "items": reference("MetricsGroup"),
-                "maxItems": metric_answer.GROUPS,
-                "description": metric_definitions.DEFINITIONS["groups"],
-            },
-            "other": {
-                "anyOf": [reference("OtherGroups"), {"type": "null"}],
-                "description": metric_definitions.DEFINITIONS["other"],
-            },
-            "approximate": {"type": "boolean", "description": metric_definitions.DEFINITIONS["approximate"]},
-            "trend": {"type": "array", "items": reference("MetricsSpan")},
-            **of_open,
-            "excluded": object_with(
-                dict.fromkeys(map(str, metric_definitions.REASONS), reference("MetricCounts")),
-                description=metric_definitions.DEFINITIONS["excluded"],
-            ),
-            "definitions": object_with({name: {"type": "string"} for name in metric_definitions.DEFINITIONS}),
-        },
-        title="Metrics",
-        description=f"{metric_definitions.DEFINITIONS['window']} {metric_definitions.DEFINITIONS['percentiles']}",
-    )
-    return {
-        "Durations": durations,
-        "OpenIncidents": open_,
-        "MetricCounts": counts,
-        "MetricsGroup": object_with({"group": group, **of_metrics, **of_open}, title="MetricsGroup"),
-        "OtherGroups": object_with({**of_metrics, **of_open}, title="OtherGroups"),
-        "MetricsSpan": object_with({"from": day, "to": day, **of_metrics}, title="MetricsSpan"),
-        "Metrics": answer,
-    }
-
-
 def all_schemas() -> dict[str, Schema]:
     """Return the schemas of all bodies except the bodies of errors, by name.
 
@@ -416,6 +333,6 @@ def _schemas() -> dict[str, Schema]:
         "FindingPage": _page_of("Finding"),
         "BoardPage": _page_of("BoardEntry", "the board of deadlines"),
         "UpdatePage": _page_of_updates(),
-        **_metrics(),
+        **metrics.schemas(),
         **deadlines.schemas(),
     }
