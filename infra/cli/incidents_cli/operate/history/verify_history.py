@@ -79,7 +79,8 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             own, last = sha256(manifest).hexdigest(), ""
             if digest({name: content[name] for name in MEMBERS} | {"format": 1, "tenant_id": tenant_id}) != own:
                 other = content["tenant_id"]
-                raise ValueError(f"belongs to the tenant {other!r}" if other != tenant_id else "has another format")
+                foreign = f"belongs to the tenant {other!r}, not to {tenant_id!r}"
+                raise ValueError(foreign if other != tenant_id else "has another format")
             follows = content["previous_hash"] == previous and content["number"] > number
             if not follows or content["from"] > min(reached, content["to"]):
                 report.faults.append(f"{name}: does not follow manifest number {number} with the end {reached}")
