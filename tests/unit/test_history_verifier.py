@@ -80,6 +80,22 @@ def test_a_manifest_with_an_erasure_allows_that_earlier_incidents_are_gone(tenan
     assert json.loads(gone.files[-1].splitlines()[0])["entries"] == [], "the index still shows the erased incidents"
 
 
+def test_an_index_that_is_late_after_the_seal_of_an_erasure_is_a_fault_until_the_next_erasure() -> None:
+    """The command that seals an erasure waits for the index. Otherwise, this fault would be usual."""
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    erased, late = tenant.ids(), deepcopy(tenant._index)
+    tenant.erase()
+    tenant._index = late
+    tenant.seal(at_once=manifests.ENTRIES)
+    tenant.export()
+    sealed = {entry[0] for entry in json.loads(tenant.files[-1].splitlines()[0])["entries"]}
+    assert sealed <= {*erased}
+    assert tenant.faults() == [f"{each}: the export does not have it" for each in sorted(sealed)] != []
+
+    tenant.erase()
+    assert tenant.faults() == []
+
+
 @pytest.mark.parametrize("hours", [1, 3, 24])
 def test_incidents_that_were_created_before_an_erasure_was_sealed_have_no_faults(hours: int) -> None:
     tenant = SealedTenant(Random(1), "acme", SigningKey())
