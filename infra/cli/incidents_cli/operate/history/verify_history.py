@@ -61,7 +61,7 @@ def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: It
             report.unproved += not all("hash" in change for change in changes)
         except UNREADABLE as error:
             report.faults.append(f"{subject}: it cannot be read ({type(error).__name__}: {error})")
-    report.faults += [f"{one}: {fault}" for one in sorted(missing) for fault in {*seal_faults(report, one, [])}]
+    report.faults += [f"{gone}: {fault}" for gone in sorted(missing) for fault in {*seal_faults(report, gone, [])}]
     return report
 
 
@@ -181,7 +181,7 @@ def digest(value: Any) -> str:
 
 def read_json(line: bytes) -> Any:
     return json.loads(line, parse_float=NUMBERS.create_decimal, parse_constant=Decimal,  # a name appears only once
-        object_pairs_hook=lambda pairs: dict(zip(dict(pairs), [one for _, one in pairs], strict=True)))  # fmt: skip
+        object_pairs_hook=lambda pairs: dict(zip(dict(pairs), [pair[1] for pair in pairs], strict=True)))  # fmt: skip
 
 
 if __name__ == "__main__":
