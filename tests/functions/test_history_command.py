@@ -6,21 +6,23 @@ import json
 import os
 import time
 from contextlib import contextmanager
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import boto3
+import botocore.client
 import pytest
 import seal_history
 from create_incident import handler as create
 from incidents import manifest_store
-from incidents.storage import guard, marks
+from incidents.storage import guard, keys, marks
 from incidents.storage.settings import TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
-from incidents_cli.operate.history import audit, commands
+from incidents_cli.operate.history import audit, commands, verify_history
 from incidents_cli.operate.history import pack as pack_files
 from incidents_cli.operate.tenants import commands as tenant_commands
 from typer.testing import CliRunner, Result
@@ -156,6 +158,67 @@ def test_a_tenant_can_be_sealed_whole_and_with_the_proof_of_an_erasure(tmp_path:
     hashes = [one["erasure"] for one in history_world.contents("acme")]
     assert hashes == [None, sha256(proof.read_bytes()).hexdigest()]
     assert run("history", "verify", "--tenant", "acme").exit_code == 0
+
+
+def test_an_erasure_is_not_sealed_while_the_index_still_shows_an_erased_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise, the next manifest would have this incident, and each check would report it as missing."""
+    erased = created()
+    run("history", "seal")
+    proof, of = tmp_path / "proof.json", ("--tenant", "acme")
+    run("tenant", "erase", *of, "--yes-erase", "acme", "--proof", str(proof), "--quiet-seconds", "0")
+    seal = ("history", "seal", *of, "--erasure", str(proof))
+    base: Any = botocore.client.BaseClient
+    call = base._make_api_call
+    late = {"sk": {"S": erased["id"]}, "updated_at": {"S": erased["updated_at"]}, "version": {"N": "1"}}
+
+    def answered(client: Any, operation: str, given: Any) -> Any:
+        answer = call(client, operation, given)
+        if operation == "Query" and given.get("IndexName") == keys.BY_UPDATED:
+            values = given["ExpressionAttributeValues"]
+            assert values.get(":ended", late["updated_at"])["S"] >= erased["updated_at"]
+            answer["Items"].append(late)
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(base, "_make_api_call", answered)
+        refused = failure(run(*seal))
+        assert str(refused) == "The table's index still shows an erased incident. Nothing was sealed."
+        assert refused.detail.strip() == erased["id"]
+        marks.seals().mark("acme", now=time.time_ns() // 1_000_000)
+        run("history", "seal")  # the schedule
+    assert [one["erasure"] for one in history_world.contents("acme")] == [None, None]
+
+    new = created()
+    assert run(*seal).exit_code == 0
+    run("history", "seal")
+    assert [entry[0] for entry in history_world.contents("acme")[-1]["entries"]] == [new["id"]]
+    assert run("history", "verify", *of).exit_code == 0
+
+
+def test_verify_reads_one_manifest_at_a_time_and_all_of_them_before_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    incident = created()
+    for title in ("a", "b", "c"):
+        assert run("history", "seal").exit_code == 0
+        patched(incident, title=title)
+        marks.seals().mark("acme", now=time.time_ns() // 1_000_000)
+    base: Any = botocore.client.BaseClient
+    calls, call, read_json = list[str](), base._make_api_call, verify_history.read_json
+
+    def counted(client: Any, operation: str, given: Any) -> Any:
+        calls.append(operation)
+        return call(client, operation, given)
+
+    def noted(line: bytes) -> Any:
+        calls.append("line")
+        return read_json(line)
+
+    monkeypatch.setattr(base, "_make_api_call", counted)
+    monkeypatch.setattr(verify_history, "read_json", noted)
+    assert run("history", "verify", "--tenant", "acme").exit_code == 0
+    order = [one for one in calls if one in ("GetObject", "line", "Query")]
+    assert order == ["GetObject", "line", "line"] * 3 + ["Query", "Query", "line"]
 
 
 PROOF = {"tenant": "acme", "table": "T", "ended": "2026-01-01T00:00:00.000Z", "remaining": {"INCIDENT": 0}}
@@ -385,6 +448,12 @@ def test_a_pack_of_an_item_of_another_form_is_written_with_a_fault(tmp_path: Pat
         assert bad["id"] in failure(trail).detail
 
 
+def test_a_line_with_an_endless_number_is_left_out_of_the_tables_of_a_pack(tmp_path: Path) -> None:
+    """A cell would have a million zeros for each such number. A JSON field has space for 7,000 of these numbers."""
+    (tmp_path / "lines").write_text('{"incident":{"a":[1e999999]}}\n{"incident":{"a":[1e300]}}\n')
+    assert [*pack_files.incidents_in(tmp_path / "lines")] == [{"incident": {"a": [Decimal("1e300")]}}]
+
+
 def test_an_unreadable_incident_is_a_fault() -> None:
     incident = created()
     run("history", "seal")
@@ -404,7 +473,7 @@ def test_a_pack_trusts_only_the_key_of_the_stack_and_the_named_keys(tmp_path: Pa
     failure(pack(tmp_path / "refused"))
     assert f"with the fingerprint {earlier.fingerprint}" in (tmp_path / "refused" / "faults.txt").read_text()
     assert len([*(tmp_path / "refused").glob("*.pem")]) == 1
-    assert pack(tmp_path / "trusted", "--key", earlier.fingerprint).exit_code == 0
+    assert pack(tmp_path / "trusted", "--key", earlier.fingerprint.upper()).exit_code == 0
     assert (tmp_path / "trusted" / "faults.txt").read_text() == ""
     assert len([*(tmp_path / "trusted").glob("*.pem")]) == 2
 

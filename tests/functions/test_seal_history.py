@@ -3,12 +3,11 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import botocore.client
 import pytest
 import seal_history
 from create_incident import handler as create
@@ -30,10 +29,6 @@ from tests.support.history_world import BUCKET, LocalKms, check, contents, expor
 from tests.support.incidents import FULL, item
 
 HOUR = 3600
-
-
-class Killed(BaseException):
-    """The end of a run at a call of AWS. It is not an Exception, so no code can handle it."""
 
 
 @pytest.fixture
@@ -525,65 +520,6 @@ def test_a_manifest_cannot_be_deleted_or_replaced_by_the_job(kms: LocalKms) -> N
         s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
     with pytest.raises(Overtaken):
         manifest_store.ManifestStore().put("acme", manifests.without_signature(history_world.manifest_lines("acme")[0]))
-
-
-def test_after_a_kill_at_any_call_the_next_run_leaves_a_valid_chain(
-    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Kill a run after its first call, then after its second call, and so on, until a run ends by itself."""
-    monkeypatch.setattr(manifests, "ENTRIES", 2)
-    monkeypatch.setattr(keys, "SEALS", keys.SEALS._replace(shards=1))  # so that fewer calls only read marks
-    ids = [created() for _ in range(3)]
-    run()
-    kills = 0
-    while True:
-        patched(ids[kills % 3], title=f"title {kills}")
-        with killing(monkeypatch, kms, kills) as was_killed:
-            try:
-                run()
-            except Killed:
-                kills += 1
-        if was_killed():
-            report = check("acme", kms.key)
-            assert report.faults == []
-            assert marked() == ["acme"] or not report.unsealed
-        assert run() in ({"computed": 1}, {})
-        report = check("acme", kms.key)
-        assert (report.faults, report.unsealed, marked()) == ([], 0, [])
-        if not was_killed():
-            break
-    assert kills == 10, "the marks, the newest manifest, two reads of the index, two manifests, and the mark's removal"
-
-
-class killing:  # noqa: N801  # it is used like a function
-    """Kill the run in this context after its call of AWS with a number, which begins at 0."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, kms: LocalKms, number: int) -> None:
-        self._patch, self._kms, self._number = patch, kms, number
-        self._count = 0
-        self._killed = False
-
-    def __enter__(self) -> Callable[[], bool]:
-        self._context = self._patch.context()
-        patch = self._context.__enter__()
-        client: Any = botocore.client.BaseClient
-        patch.setattr(client, "_make_api_call", self._counted(client._make_api_call))
-        patch.setattr(self._kms, "sign", self._counted(self._kms.sign))
-        return lambda: self._killed
-
-    def __exit__(self, *_: object) -> None:
-        self._context.__exit__(None, None, None)
-
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any, **named: Any) -> Any:
-            answer = call(*arguments, **named)
-            self._count += 1
-            if self._count == self._number + 1:
-                self._killed = True
-                raise Killed
-            return answer
-
-        return counted
 
 
 def test_all_incidents_of_the_export_are_in_the_table(kms: LocalKms) -> None:

@@ -74,7 +74,9 @@ def contents(tenant_id: str) -> list[dict[str, Any]]:
 
 
 def exported(tenant_id: str) -> Iterator[bytes]:
-    reader = TenantReader(boto3.client("dynamodb", region_name="us-east-1"), os.environ["TABLE_NAME"], tenant_id)
+    # boto3's default session may have the credentials of another test, with which DynamoDB Local has other tables.
+    client = boto3.Session(region_name="us-east-1").client("dynamodb")
+    reader = TenantReader(client, os.environ["TABLE_NAME"], tenant_id)
     return ((line.text or "").encode() for line in (export.line_of(one, reader) for one in reader.incidents()))
 
 

@@ -6,11 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
-from incidents.domain import manifests, timestamps
+from incidents.domain import manifests, model, timestamps
 from incidents.domain.manifests import Record
 from incidents_cli.operate.history import verify_history
 
@@ -77,6 +78,22 @@ def test_a_manifest_with_an_erasure_allows_that_earlier_incidents_are_gone(tenan
 
     assert (report.faults, report.until, report.erasures) == ([], tenant.report().until, 1)
     assert json.loads(gone.files[-1].splitlines()[0])["entries"] == [], "the index still shows the erased incidents"
+
+
+def test_an_index_that_is_late_after_the_seal_of_an_erasure_is_a_fault_until_the_next_erasure() -> None:
+    """The command that seals an erasure waits for the index. Otherwise, this fault would be usual."""
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    erased, late = tenant.ids(), deepcopy(tenant._index)
+    tenant.erase()
+    tenant._index = late
+    tenant.seal(at_once=manifests.ENTRIES)
+    tenant.export()
+    sealed = {entry[0] for entry in json.loads(tenant.files[-1].splitlines()[0])["entries"]}
+    assert sealed <= {*erased}
+    assert tenant.faults() == [f"{each}: the export does not have it" for each in sorted(sealed)] != []
+
+    tenant.erase()
+    assert tenant.faults() == []
 
 
 @pytest.mark.parametrize("hours", [1, 3, 24])
@@ -208,6 +225,59 @@ def test_an_object_that_is_not_a_manifest_is_one_fault(tenant: SealedTenant) -> 
             forged.files.insert(place, junk)
             (fault,) = forged.faults()
             assert fault.startswith(f"manifest {place + 1}: "), fault
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [("1e999999", "Overflow"), ("1e-999999", "Inexact"), (f"0.{'1' * 10**6}", "Inexact"), (f"1e{10**30}", "Overflow"),
+     (f"{'1' * 10**6}.5", "Overflow"), ("1" * 10**6, "ValueError"), ("1250000.5" + "0" * 30 + "1", "Inexact")],
+)  # fmt: skip
+def test_a_number_that_is_longer_than_any_stored_number_is_a_fault(
+    number: str, error: str, tenant: SealedTenant
+) -> None:
+    """Without this limit, 450 KB with thousands of such amounts take 15 seconds."""
+    line = json.loads(tenant.lines()[0])
+    line["changes"][-1]["changes"]["financial_impact"] = {"from": "number", "to": None}
+    text = json.dumps(line).replace('"number"', number)
+    report = verify_history.check(
+        "acme", {tenant.key.fingerprint}, b"".join(tenant.files).splitlines(), [text.encode(), *tenant.lines()[1:]]
+    )
+
+    (unreadable, gone) = report.faults
+    assert unreadable.startswith(f"line 1 of the export: it cannot be read ({error}: ")
+    assert len(unreadable) < 300
+    assert gone == f"{line['incident']['id']}: the export does not have it"
+
+
+def test_the_longest_numbers_that_the_service_stores_are_read() -> None:
+    amount = model.IMPACT_MAX - Decimal(1).scaleb(-model.IMPACT_DECIMALS)
+    whole = -(2**1024 - 1)
+    text = f"[{amount},{sys.float_info.max!r},{-sys.float_info.min!r},5e-324,{whole}]"
+    read = verify_history.read_json(text.encode())
+    assert read == json.loads(text, parse_float=Decimal)
+    assert read[0] == Decimal("999999999999999.9999")
+
+
+@pytest.mark.parametrize("write", [
+    str.upper, lambda key: ":".join(key[at : at + 2] for at in range(0, 64, 2)).upper(), lambda key: f" {key}\n",
+    lambda key: " ".join(key[at : at + 8] for at in range(0, 64, 8)),
+])  # fmt: skip
+def test_a_fingerprint_may_have_capital_letters_colons_and_blanks(
+    write: Callable[[str], str], tenant: SealedTenant
+) -> None:
+    assert tenant.report(keys={write(tenant.key.fingerprint)}).faults == []
+    assert tenant.report(keys={write(tenant.key.fingerprint)[:-3]}).faults
+
+
+def test_a_manifest_of_another_tenant_and_of_another_format_are_told_apart(tenant: SealedTenant) -> None:
+    content = json.loads(tenant.files[-1].splitlines()[0])
+    told = []
+    for members in ({"tenant_id": "globex"}, {"format": 2}):
+        forged = deepcopy(tenant)
+        forged.replace_last(content | members)
+        told += [fault for fault in forged.faults() if fault.startswith("manifest ")]
+    name = f"manifest {len(tenant.files)}"
+    assert told == [f"{name}: belongs to the tenant 'globex', not to 'acme'", f"{name}: has another format"]
 
 
 def test_a_seal_that_comes_late_is_named() -> None:

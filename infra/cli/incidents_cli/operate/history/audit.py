@@ -45,7 +45,7 @@ def trail(
     for incident in reader.incidents():
         try:
             text = line_of(incident, reader).text
-            rows = [*pack.change_rows(pack.read(text), period)] if text else []
+            rows = [*pack.change_rows(pack.read(text.encode()), period)] if text else []
         except UNREADABLE:
             unreadable.append(incident.incident_id)
             continue

@@ -87,10 +87,10 @@ def verify(
 
     deployment = Deployment(stack, region)
     reader = tenant_reader(tenant_id, table, stack, region)
-    keys = set(key or [manifest_bucket.fingerprint(deployment)])
+    keys = set(map(manifest_bucket.plain, key or [manifest_bucket.fingerprint(deployment)]))
     with step("Checking the history", "Checked the history"):
-        # The manifests come first. Otherwise, they could have a change that the table did not have yet.
-        manifests = [*manifest_bucket.lines(deployment, tenant_id)]
+        # The check reads all manifests first. Otherwise, they could have a change that the table did not have yet.
+        manifests = manifest_bucket.lines(deployment, tenant_id)
         unreadable = list[str]()
         export = ((line_of(each, reader, unreadable).text or "{}").encode() for each in reader.incidents())
         report = verify_history.check(tenant_id, keys, manifests, export)

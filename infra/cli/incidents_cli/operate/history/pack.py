@@ -12,8 +12,8 @@ from base64 import b64decode
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from hashlib import file_digest, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,7 +82,8 @@ def write(
     except FileExistsError:
         raise StepFailed(f"{folder} exists already.", "", "Name a new folder: --folder DIR") from None
     try:
-        return _fill(folder, deployment, reader, choice, {fingerprint, *earlier}, fingerprint)
+        keys = {fingerprint, *map(manifest_bucket.plain, earlier)}
+        return _fill(folder, deployment, reader, choice, keys, fingerprint)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -94,7 +95,8 @@ def _fill(
     manifests, lines = folder / "manifests.jsonl", folder / "export.jsonl"
     with step("Reading the manifests and the incidents", "Wrote the manifests and the export"):
         # The manifests come first. Otherwise, they could have a change that the export does not have.
-        manifests.write_bytes(b"".join(manifest_bucket.lines(deployment, reader.tenant_id)))
+        with manifests.open("wb") as sealed:
+            sealed.writelines(manifest_bucket.lines(deployment, reader.tenant_id))
         unreadable = list[str]()
         export.export(reader, lines, lambda *_: None, unreadable)
         if not manifests.stat().st_size and not lines.stat().st_size and not unreadable:
@@ -134,9 +136,10 @@ def _complete(report: verify_history.Report, files: str) -> Iterator[None]:
 def write_keys(folder: Path, manifests: Path, keys: Collection[str]) -> None:
     """Write the public keys that the manifests name as PEM files, if ``keys`` has their fingerprints."""
     ders = set[bytes]()
-    for proof in manifests.read_bytes().split(b"\n")[1::2]:
-        with suppress(ValueError, TypeError, KeyError, RecursionError):  # the verifier reports such a proof
-            ders.add(b64decode(json.loads(proof)["public_key"], validate=True))
+    with manifests.open("rb") as lines:
+        for proof in islice(lines, 1, None, 2):
+            with suppress(ValueError, TypeError, KeyError, RecursionError):  # the verifier reports such a proof
+                ders.add(b64decode(json.loads(proof)["public_key"], validate=True))
     for der in ders:
         if (fingerprint := sha256(der).hexdigest()) in keys:
             pem = load_der_public_key(der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -179,7 +182,7 @@ def write_sample(folder: Path, lines: Path, population: set[str], choice: Choice
     ):
         for raw in whole:
             line: Line = {}
-            with suppress(ValueError, RecursionError):  # the verifier reports such a line
+            with suppress(*verify_history.UNREADABLE):  # the verifier reports such a line
                 line = read(raw)
             if "incident" in line and line["incident"]["id"] in chosen:
                 histories.write(raw)
@@ -252,13 +255,15 @@ def incidents_in(lines: Path) -> Iterator[Line]:
     """Yield the lines of the incidents in an export. The verifier reports a line that cannot be read."""
     with lines.open("rb") as whole:
         for raw in whole:
-            with suppress(ValueError, RecursionError):
-                if "incident" in (line := read(raw)):
+            with suppress(*verify_history.UNREADABLE):
+                line = read(raw)
+                if "incident" in line:
                     yield line
 
 
-def read(line: bytes | str) -> Line:
-    read_line: Line = json.loads(line, parse_float=Decimal)
+def read(line: bytes) -> Line:
+    """Return an export's line. Raises an error of UNREADABLE, also if a number is longer than the service stores."""
+    read_line: Line = verify_history.read_json(line)
     return read_line
 
 

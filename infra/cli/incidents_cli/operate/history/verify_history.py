@@ -13,7 +13,7 @@ from base64 import b64decode
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
 MEMBERS = {"entries", "erasure", "from", "more", "number", "previous_hash", "restored_to", "table", "to"}
+NUMBERS = Context(prec=28, Emin=-400, Emax=400, traps=[Inexact, InvalidOperation, Overflow])  # refuses longer numbers
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 ENTRY = re.compile(r"\['[^']+', [1-9][0-9]{0,9}, (None|'([1-9][0-9]{0,9}):[0-9a-f]{64}')\]")
 
@@ -41,9 +42,9 @@ class Report:
 
 
 def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: Iterable[bytes]) -> Report:
-    """Check the lines of an export against the lines of manifests. ``keys`` are the fingerprints of allowed keys."""
+    """Check the lines of an export against the lines of manifests. ``keys`` are fingerprints, in any writing."""
     report, last = Report(), ""
-    read_manifests(report, tenant_id, keys, manifests)
+    read_manifests(report, tenant_id, {re.sub(r"[:\s]", "", key).lower() for key in keys}, manifests)
     missing = {each for each, seals in report.sealed.items() if seals[-1][0] > report.erased}
     for number, line in enumerate(export, start=1):
         subject = f"line {number} of the export"
@@ -60,8 +61,7 @@ def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: It
             report.unproved += not all("hash" in change for change in changes)
         except UNREADABLE as error:
             report.faults.append(f"{subject}: it cannot be read ({type(error).__name__}: {error})")
-    for gone in sorted(missing):
-        report.faults += [f"{gone}: {fault}" for fault in dict.fromkeys(seal_faults(report, gone, []))]
+    report.faults += [f"{gone}: {fault}" for gone in sorted(missing) for fault in {*seal_faults(report, gone, [])}]
     return report
 
 
@@ -78,7 +78,9 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             key.verify(b64decode(proof["signature"], validate=True), manifest, ECDSA(hashes.SHA256()))
             own, last = sha256(manifest).hexdigest(), ""
             if digest({name: content[name] for name in MEMBERS} | {"format": 1, "tenant_id": tenant_id}) != own:
-                raise ValueError("has another format, or belongs to another tenant")
+                other = content["tenant_id"]
+                foreign = f"belongs to the tenant {other!r}, not to {tenant_id!r}"
+                raise ValueError(foreign if other != tenant_id else "has another format")
             follows = content["previous_hash"] == previous and content["number"] > number
             if not follows or content["from"] > min(reached, content["to"]):
                 report.faults.append(f"{name}: does not follow manifest number {number} with the end {reached}")
@@ -178,10 +180,8 @@ def digest(value: Any) -> str:
 
 
 def read_json(line: bytes) -> Any:
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # refuses a name that appears twice
-        return dict(zip(dict(pairs), (value for _, value in pairs), strict=True))
-
-    return json.loads(line, parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=members)
+    return json.loads(line, parse_float=NUMBERS.create_decimal, parse_constant=Decimal,  # a name appears only once
+        object_pairs_hook=lambda pairs: dict(zip(dict(pairs), [pair[1] for pair in pairs], strict=True)))  # fmt: skip
 
 
 if __name__ == "__main__":
