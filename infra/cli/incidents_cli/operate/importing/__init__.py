@@ -8,6 +8,7 @@
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
 ``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are; the process
               ``workbook_process`` reads the workbook
+``limits``    the limits of a row, in all formats
 ``formats``   finds the numbers of a workbook that are shown with a unit, as a percentage or with leading zeros
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values

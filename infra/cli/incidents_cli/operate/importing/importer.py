@@ -9,7 +9,7 @@ size. ``progress`` keeps the facts about all rows on disk.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ...console import StepFailed, open_private, stderr, writing
-from . import checking
+from . import checking, limits
 from .checking import CheckedRow
 from .job import Counts, Job
 from .progress import Progress, SameNumber
@@ -34,6 +34,7 @@ from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
 _PREVIEWED = 2  # rows
+_ERRORS, _TEXT = 100, 1000  # the most errors of a row, and of the characters of a text, in the errors file
 
 
 @dataclass
@@ -60,7 +61,8 @@ class Plan:
 class ErrorsFile:
     """The file of failed rows, one per line. A person fixes the rows in this file and imports the file.
 
-    The file is created with the first failed row. An older file is renamed to ``FILE.before``.
+    The file is created with the first failed row. An older file is renamed to ``FILE.before``. A very long row is cut,
+    so that a small hostile file does not fill the disk. A cut row has the member ``cut``, and cannot be imported.
     """
 
     def __init__(self, file: Path) -> None:
@@ -71,14 +73,17 @@ class ErrorsFile:
                 file.replace(file.with_name(f"{file.name}.before"))
 
     def add(self, row: Row, outcome: Outcome) -> None:
-        said = {"line": row.line, "errors": [violation._asdict() for violation in outcome.violations]}
+        said: dict[str, Any] = {"line": row.line, "errors": list(_shortened(outcome.violations))}
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
                 # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape
                 # instead of the surrogate.
                 self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
-            self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
+            stood = row.stood
+            if len(stood) > limits.CELL_CHARACTERS:
+                stood = f'"cut": {json.dumps(stood[:_TEXT], ensure_ascii=False)}'
+            self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {stood}}}\n")
             self._open.flush()
 
     def clear(self) -> None:
@@ -92,6 +97,17 @@ class ErrorsFile:
         if self._open is not None:
             with writing(self._file):
                 self._open.close()
+
+
+def _shortened(violations: Sequence[Violation]) -> Iterator[dict[str, str]]:
+    """Yield the first errors of a row. Each text is cut, because it may quote the row or come from a foreign server."""
+    more = Violation("", f"has {len(violations) - _ERRORS:,} more errors")
+    for pointer, detail in [*violations[:_ERRORS], *([more] if len(violations) > _ERRORS else [])]:
+        yield {"pointer": _cut(pointer), "detail": _cut(detail)}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT else f"{text[:_TEXT]}..."
 
 
 def dry_run(job: Job) -> Counts:

@@ -15,6 +15,7 @@ to read is ``names`` (only the names of the sheets), ``values``, ``shown`` (the 
     ("no sheet", (name, [...]))     the workbook lacks the sheet; the list has its sheets
     ("no workbook", "reason")       the file cannot be read
     ("too large", "reason")         the file or the sheet is too large
+    ("too long", (where, what, advice))  a row, a cell or the names of the sheets are too long
 """
 
 import os
@@ -25,18 +26,19 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from . import formats
+from . import formats, limits
 
 TOO_LARGE = 3
 """The exit status of a process that has used more memory than it may."""
 
 _BYTES = 1024**3  # unpacked
 _LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the library drops later rows silently
-_CELLS_AT_ONCE = 10_000
+_AT_ONCE = 1024 * 1024  # the characters of the rows that are sent at once
+_CELL = 100  # at once, each cell counts as this number of characters more
+_REASON = 1000  # the most characters of the library's error, which may quote a cell
 _SECONDS = 0.02  # the pause between two measurements of the memory
 _STATE = Path("/proc/self/statm")  # Linux: the second number is the resident memory, in pages
 
@@ -55,7 +57,7 @@ def _memory() -> int:
 def _watch(limit: int) -> None:
     """End this process when it has used more than ``limit`` bytes. The library lets other threads run meanwhile.
 
-    A limit of the operating system is no alternative, because macOS does not enforce one.
+    A limit of the operating system alone is not enough, because macOS does not enforce one.
     """
     while _memory() <= limit:
         time.sleep(_SECONDS)
@@ -80,6 +82,9 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         if not hidden:
             yield "no workbook", "It has no sheet with cells."
             return
+        if fault := limits.fault(["".join(hidden)]):
+            yield "too long", ("names of the sheets", *fault)
+            return
         if sheet is not None and sheet not in hidden:
             yield "no sheet", (sheet, list(hidden))
             return
@@ -94,12 +99,19 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         yield "sheets", hidden
         forms = formats.shown(Path(file), data.name) if what == "shown" else {}
         lines = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
-        rows = _filled(lines, data.merged_cell_ranges or [], column)
-        while batch := list(islice(rows, max(1, _CELLS_AT_ONCE // max(1, data.width)))):
-            yield (
-                "rows",
-                [(line, _as_shown(cells, line - 1, column, forms)) for line, cells in batch] if forms else batch,
-            )
+        batch, size = list[tuple[int, list[Any]]](), 0
+        for line, cells in _filled(lines, data.merged_cell_ranges or [], column):
+            shown = _as_shown(cells, line - 1, column, forms) if forms else cells
+            if fault := limits.fault(shown, column):
+                yield "rows", batch
+                yield "too long", (f"sheet {data.name}, row {line}", *fault)
+                return
+            batch.append((line, shown))
+            size += sum(_CELL + (len(cell) if isinstance(cell, str) else 0) for cell in shown)
+            if size > _AT_ONCE:
+                yield "rows", batch
+                batch, size = list[tuple[int, list[Any]]](), 0
+        yield "rows", batch
         yield "end", None
 
 
@@ -140,14 +152,18 @@ def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> 
 
 def main() -> None:
     file, limit, what, *sheet = sys.argv[1:]
+    # A conversion of one long text does not let the other thread run. macOS does not enforce this limit.
+    resource.setrlimit(resource.RLIMIT_DATA, (int(limit), int(limit)))
     threading.Thread(target=_watch, args=(int(limit),), daemon=True).start()
     try:
         for answer in _answers(file, what, sheet[0] if sheet else None):
             pickle.dump(answer, sys.stdout.buffer)
     except BrokenPipeError:
         os._exit(0)  # the command needs no more rows
+    except MemoryError:
+        os._exit(TOO_LARGE)
     except BaseException as error:  # a crash of the library is not an Exception
-        pickle.dump(("no workbook", str(error)), sys.stdout.buffer)
+        pickle.dump(("no workbook", str(error)[:_REASON]), sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
 
