@@ -3,6 +3,7 @@
 ``command``   the command and its options
 ``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
+``calling``   calls the API in several threads
 ``progress``  records the rows that are done; ``former_progress`` reads the record of release 0.1.0
 ``checking``  checks a row and computes its idempotency key
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file

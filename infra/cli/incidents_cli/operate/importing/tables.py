@@ -10,6 +10,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -219,10 +221,19 @@ def _reading(file: Path, what: str, sheet: str | None) -> Iterator["subprocess.P
         words if sheet is None else [*words, sheet],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
+        threading.Thread(target=_watch, args=(process,), daemon=True).start()
         try:
             yield process
         finally:
             process.kill()
+
+
+def _watch(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process when it has used too much memory. It watches itself, but not while it converts a long text."""
+    while process.poll() is None:
+        if (workbook_process.memory_of(process.pid) or 0) > WORKBOOK_MEMORY:
+            process.kill()
+        time.sleep(workbook_process.SECONDS)
 
 
 def _rows(file: Path, process: "subprocess.Popen[bytes]") -> Iterator[tuple[int, list[Any]]]:
@@ -239,7 +250,7 @@ def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
     try:
         kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
     except (EOFError, pickle.UnpicklingError):
-        if process.wait() in (workbook_process.TOO_LARGE, -signal.SIGABRT):  # Rust aborts if an allocation fails
+        if process.wait() in (workbook_process.TOO_LARGE, -signal.SIGKILL):
             raise _too_large(file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory.") from None
         crashed = "The library that reads workbooks has crashed. The sheet may be too large."
         raise _no_workbook(file, crashed) from None

@@ -15,7 +15,7 @@ to read is ``names`` (only the names of the sheets), ``values``, ``shown`` (the 
     ("no sheet", (name, [...]))     the workbook lacks the sheet; the list has its sheets
     ("no workbook", "reason")       the file cannot be read
     ("too large", "reason")         the file or the sheet is too large
-    ("too long", (where, what, advice))  a row, a cell or the names of the sheets are too long
+    ("too long", (where, what, advice))  a row or a cell is too long
 """
 
 import os
@@ -39,8 +39,19 @@ _LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the libr
 _AT_ONCE = 1024 * 1024  # the characters of the rows that are sent at once
 _CELL = 100  # at once, each cell counts as this number of characters more
 _REASON = 1000  # the most characters of the library's error, which may quote a cell
-_SECONDS = 0.02  # the pause between two measurements of the memory
-_STATE = Path("/proc/self/statm")  # Linux: the second number is the resident memory, in pages
+SECONDS = 0.02  # the pause between two measurements of the memory
+
+
+def memory_of(process: int | None) -> int | None:
+    """Return the bytes of memory that a process uses, or None if it has ended or Linux's /proc is missing.
+
+    ``process`` is the process id, or None for this process.
+    """
+    try:
+        state = Path(f"/proc/{process or 'self'}/statm").read_text("ascii")
+    except OSError:
+        return None
+    return int(state.split()[1]) * resource.getpagesize()  # the second number is the resident memory, in pages
 
 
 def _memory() -> int:
@@ -48,19 +59,22 @@ def _memory() -> int:
 
     On Linux, that highest value would begin with the memory of the process that started this one.
     """
-    try:
-        return int(_STATE.read_text("ascii").split()[1]) * resource.getpagesize()
-    except OSError:
+    now = memory_of(None)
+    if now is None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    return now
 
 
 def _watch(limit: int) -> None:
     """End this process when it has used more than ``limit`` bytes. The library lets other threads run meanwhile.
 
-    A limit of the operating system alone is not enough, because macOS does not enforce one.
+    But while the library makes a Python text of a long cell, no other thread runs. So ``tables`` also watches.
+
+    A limit of the operating system is no alternative. macOS does not enforce one. On Linux, the library's report of a
+    failed allocation allocates memory itself, and then waits for ever.
     """
     while _memory() <= limit:
-        time.sleep(_SECONDS)
+        time.sleep(SECONDS)
     os._exit(TOO_LARGE)
 
 
@@ -82,8 +96,8 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         if not hidden:
             yield "no workbook", "It has no sheet with cells."
             return
-        if fault := limits.fault(["".join(hidden)]):
-            yield "too long", ("names of the sheets", *fault)
+        if (size := sum(map(len, hidden))) > limits.CELL_CHARACTERS:
+            yield "too large", f"The names of its sheets have {size:,} characters."
             return
         if sheet is not None and sheet not in hidden:
             yield "no sheet", (sheet, list(hidden))
@@ -99,7 +113,8 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         yield "sheets", hidden
         forms = formats.shown(Path(file), data.name) if what == "shown" else {}
         lines = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
-        batch, size = list[tuple[int, list[Any]]](), 0
+        batch: list[tuple[int, list[Any]]] = []
+        size = 0
         for line, cells in _filled(lines, data.merged_cell_ranges or [], column):
             shown = _as_shown(cells, line - 1, column, forms) if forms else cells
             if fault := limits.fault(shown, column):
@@ -110,7 +125,7 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
             size += sum(_CELL + (len(cell) if isinstance(cell, str) else 0) for cell in shown)
             if size > _AT_ONCE:
                 yield "rows", batch
-                batch, size = list[tuple[int, list[Any]]](), 0
+                batch, size = [], 0
         yield "rows", batch
         yield "end", None
 
@@ -152,16 +167,12 @@ def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> 
 
 def main() -> None:
     file, limit, what, *sheet = sys.argv[1:]
-    # A conversion of one long text does not let the other thread run. macOS does not enforce this limit.
-    resource.setrlimit(resource.RLIMIT_DATA, (int(limit), int(limit)))
     threading.Thread(target=_watch, args=(int(limit),), daemon=True).start()
     try:
         for answer in _answers(file, what, sheet[0] if sheet else None):
             pickle.dump(answer, sys.stdout.buffer)
     except BrokenPipeError:
         os._exit(0)  # the command needs no more rows
-    except MemoryError:
-        os._exit(TOO_LARGE)
     except BaseException as error:  # a crash of the library is not an Exception
         pickle.dump(("no workbook", str(error)[:_REASON]), sys.stdout.buffer)
     sys.stdout.buffer.flush()
