@@ -74,7 +74,12 @@ def _limit_new_connection(event: str, info: dict[str, Any]) -> None:
         left = _deadline.time - time.monotonic()
         if left <= 0:
             raise _too_slow(None)
-        return read(max_bytes, left if timeout is None else min(timeout, left))
+        try:
+            return read(max_bytes, left if timeout is None else min(timeout, left))
+        except Exception:
+            if time.monotonic() >= _deadline.time:
+                raise _too_slow(None) from None
+            raise
 
     connection.read = read_until_deadline
 

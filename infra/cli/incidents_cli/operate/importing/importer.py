@@ -294,7 +294,10 @@ class _Sending:
             if call.exception() is None and (made := call.result().incident_id):
                 self._progress.record(self._calls[call].key, made)
         if waiting:
-            stderr.print(f"Calls that still wait for an answer: {len(waiting)}. The API may create their incidents.")
+            stderr.print(
+                f"Calls without an answer yet: {len(waiting)}. The API may still create their incidents. Import again "
+                "within 24 hours, so that none of them is created twice."
+            )
 
     def _count(self, row: Row, outcome: Outcome) -> None:
         if outcome.kind == "failed":
