@@ -30,7 +30,7 @@ _deadline = _Deadline()
 def receive(http: httpx2.Client, request: httpx2.Request, timeout: float) -> httpx2.Response:
     """Return the answer to a request. Raises httpx2.RequestError, also for an answer above a limit."""
     request.extensions = {**request.extensions, "trace": _limit_new_connection}
-    _deadline.time = time.monotonic() + TIMES * timeout
+    outer, _deadline.time = _deadline.time, time.monotonic() + TIMES * timeout  # a function for the token may call, too
     try:
         answer = http.send(request, stream=True)
         try:
@@ -40,14 +40,15 @@ def receive(http: httpx2.Client, request: httpx2.Request, timeout: float) -> htt
         finally:
             answer.close()
     finally:
-        _deadline.time = math.inf
+        _deadline.time = outer
     return _complete(answer, body)
 
 
 async def receive_async(http: httpx2.AsyncClient, request: httpx2.Request, timeout: float) -> httpx2.Response:
     """Like ``receive``, for asyncio."""
+    limit = asyncio.timeout(TIMES * timeout)
     try:
-        async with asyncio.timeout(TIMES * timeout):
+        async with limit:
             answer = await http.send(request, stream=True)
             try:
                 body = bytearray()
@@ -56,6 +57,8 @@ async def receive_async(http: httpx2.AsyncClient, request: httpx2.Request, timeo
             finally:
                 await answer.aclose()
     except TimeoutError:
+        if not limit.expired():  # the error of a function for the token
+            raise
         raise _too_slow(request) from None
     return _complete(answer, body)
 
