@@ -153,6 +153,18 @@ def test_an_error_of_the_library_is_cut(tmp_path: Path) -> None:
     assert len(refused.value.detail) < 1100
 
 
+def test_a_number_format_longer_than_excel_permits_is_not_parsed(tmp_path: Path) -> None:
+    file = workbook(tmp_path / "list.xlsx", [["title", workbooks.Shown(1, "[x]" * 86)]])
+    assert "a number format has more than 255 characters" in failed(file).detail
+
+
+@pytest.mark.parametrize(("size", "rows"), [(32_767, 3), (32_768, 1)])
+def test_a_text_longer_than_excel_permits_is_not_repeated_in_merged_rows(size: int, rows: int) -> None:
+    sheet = [(line, ["A" * size if line == 1 else "", 1]) for line in (1, 2, 3)]
+    filled = list(workbook_process._filled(iter(sheet), [((0, 0), (2, 0))], 0))
+    assert sum(bool(cells[0]) for _, cells in filled) == rows
+
+
 def test_a_process_that_cannot_watch_its_memory_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "WORKBOOK_MEMORY", 64 * 1024**2)
     program = "import sys; text = bytearray(256 * 1024**2); sys.stdin.read()"

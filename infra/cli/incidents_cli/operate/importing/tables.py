@@ -153,7 +153,7 @@ class _Lines:
     """
 
     def __init__(self, text: IO[str]) -> None:
-        self._text = text
+        self._source = text
         self.begin_record()
 
     def begin_record(self) -> None:
@@ -163,7 +163,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(self._room + 1)
+        line = self._source.readline(self._room + 1)
         self._room -= len(line)
         if self._room < 0:
             raise csv.Error(f"row larger than row limit ({limits.ROW_CHARACTERS})")

@@ -38,6 +38,7 @@ _BYTES = 1024**3  # unpacked
 _LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the library drops later rows silently
 _AT_ONCE = 1024 * 1024  # the characters of the rows that are sent at once
 _CELL = 100  # at once, each cell counts as this number of characters more
+_MERGED = 32_767  # Excel's limit of a cell; a longer text in a million rows would take hours
 _REASON = 1000  # the most characters of the library's error, which may quote a cell
 SECONDS = 0.02  # the pause between two measurements of the memory
 
@@ -149,9 +150,13 @@ def _filled(
             elif any(cells):
                 cells[place] = value
         for place, bottom in begins.get(line - 1, ()):
-            if 0 <= place < len(cells) and cells[place] != "" and not isinstance(cells[place], int | float):
+            if 0 <= place < len(cells) and cells[place] != "" and _is_repeated(cells[place]):
                 values[place] = bottom, cells[place]
         yield line, cells
+
+
+def _is_repeated(cell: Any) -> bool:
+    return len(cell) <= _MERGED if isinstance(cell, str) else not isinstance(cell, int | float)
 
 
 def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> list[Any]:
