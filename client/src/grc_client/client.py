@@ -20,6 +20,7 @@ from .bearer import Bearer
 from .calls import Call
 from .exchange import Outcome, exchange
 from .incidents import AsyncIncidents, Incidents
+from .receiving import receive, receive_async
 
 __version__ = version("grc-client")
 BASE_URL, TOKEN = "GRC_BASE_URL", "GRC_TOKEN"  # the names of the environment variables
@@ -63,7 +64,8 @@ class Client:
     ``base_url``: the API's URL without ``/api/v1/grc``. Default: the environment variable GRC_BASE_URL.
     ``token``: a JWT, or a function that returns a JWT. The client calls the function before each request. Default: the
     environment variable GRC_TOKEN.
-    ``timeout``: the seconds that a connection and each part of an answer may take.
+    ``timeout``: the seconds that a connection and each part of an answer may take. A complete answer may take three
+    times as long.
     ``retry_for``: the client retries a call that fails temporarily, until this number of seconds has passed since the
     call began. With 0, it never retries. Default: 60 seconds, but 5 seconds if no connection can be made.
     ``transport``: a transport of httpx2, for proxies, certificates and tests.
@@ -116,7 +118,9 @@ class Client:
         while True:
             time.sleep(pause)
             try:
-                outcome: Outcome = self._http.send(_request(self._http, call, self._options.timeout))
+                outcome: Outcome = receive(
+                    self._http, _request(self._http, call, self._options.timeout), self._options.timeout
+                )
             except httpx2.RequestError as error:
                 outcome = error
             try:
@@ -174,7 +178,9 @@ class AsyncClient:
         while True:
             await asyncio.sleep(pause)
             try:
-                outcome: Outcome = await self._http.send(_request(self._http, call, self._options.timeout))
+                outcome: Outcome = await receive_async(
+                    self._http, _request(self._http, call, self._options.timeout), self._options.timeout
+                )
             except httpx2.RequestError as error:
                 outcome = error
             try:

@@ -114,7 +114,7 @@ def _failure(outcome: Outcome) -> GrcError:
         host, description = outcome.request.url.host, _describe(outcome)
         if isinstance(outcome, httpx2.DecodingError):
             return UnexpectedAnswer(
-                f"the answer from {host} cannot be decoded: {description}. Check base_url and any proxy."
+                f"the answer from {host} cannot be read: {description}. Check base_url and any proxy."
             )
         return ConnectionFailed(f"no answer from {host}: {description}. Check base_url and the network.")
     status, members = outcome.status_code, _problem(outcome)

@@ -59,6 +59,7 @@ def succeeded(text: str) -> None:
 
 MAY_YOU_WRITE = "Check that you may write there and that the disk has room."
 _LINES_SHOWN = 20
+_DETAIL = 10_000  # the most characters of a failure's details, which may quote a foreign file or server
 
 
 def command(words: str) -> str:
@@ -99,8 +100,11 @@ def interrupted(left: str | Callable[[], str]) -> Iterator[None]:
 
 def show_failure(failure: StepFailed) -> None:
     stderr.print(Text(f"✗ {clean(failure.what)}", "bold red"))
-    if failure.detail:  # each line is indented, so that it does not look like a message of the command
-        stderr.print("\n".join(f"  {line.removeprefix('  ')}" for line in failure.detail.split("\n")))
+    detail = failure.detail
+    if len(detail) > _DETAIL:
+        detail = f"{detail[:_DETAIL]}..."
+    if detail:  # each line is indented, so that it does not look like a message of the command
+        stderr.print("\n".join(f"  {line.removeprefix('  ')}" for line in detail.split("\n")))
     stderr.print(f"→ {failure.advice}")
 
 

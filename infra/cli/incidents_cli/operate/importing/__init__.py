@@ -3,11 +3,13 @@
 ``command``   the command and its options
 ``importer``  reads the file twice: first to check all rows, then to send the valid rows
 ``sending``   sends one row to the API
+``calling``   calls the API in several threads
 ``progress``  records the rows that are done; ``former_progress`` reads the record of release 0.1.0
 ``checking``  checks a row and computes its idempotency key
 ``rows``      reads the rows of a CSV file, a workbook or a JSON Lines file
 ``tables``    reads the records of a CSV file or of a workbook, whatever its encoding and separator are; the process
               ``workbook_process`` reads the workbook
+``limits``    the limits of a row, in all formats
 ``formats``   finds the numbers of a workbook that are shown with a unit, as a percentage or with leading zeros
 ``repairing`` repairs values of an exported incident that only an earlier release accepted
 ``cells``     converts the cells of a CSV file to field values

@@ -191,7 +191,7 @@ def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> C
         client = Client(base_url, token)
     except ValueError as error:
         raise StepFailed("The API cannot be called.", f"  {error}", f"Correct --url or the token in {TOKEN}.") from None
-    left = "What was sent is recorded. Run the same command again to continue."
+    left = "All answers are recorded. Run the same command again to continue."
     with interrupted(left), client, Progress(job.record) as progress:
         try:
             return importer.run_import(job, progress, client, f"{job.tenant} {job.app or ''} {base_url}", concurrency)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from incidents.domain import timestamps
 
 from ...console import StepFailed
-from . import amounts, clocks, formats, moments, tables, words
+from . import amounts, clocks, formats, limits, moments, tables, words
 from .convert import SEVERAL_VALUES, as_text, repeats_header, without_number
 from .mapping import quoted
 from .moments import Order
@@ -33,7 +33,8 @@ _FUTURE = timedelta(days=1)  # as an import allows it
 _COUNTED = 3  # from this many rows on, numbers in sequence are not a coincidence
 _FIRST = 30  # the header is one of the first records
 _HEADED = 2  # a heading inside the table is in one of the first columns
-_SAMPLED = 200  # rows whose cells are kept
+_SAMPLED = 200  # rows whose cells are kept, until all their texts have as many characters as one row may have
+_CHARACTERS = 10_000  # of a cell; the rest of a longer cell says no more about its column
 _SHEETS = 30  # the most sheets of a workbook that are looked at
 _SECONDS = 60.0  # after this time, no further sheet is looked at
 _KNOWN = 2  # a record with this many names of columns is the header
@@ -218,11 +219,13 @@ def read(file: Path, settings: Table[str, Any]) -> File:
         at = _header(first) if "header_row" not in settings else None
         row = settings["header_row"] if at is None else first[at].line if first else 0
         header: list[str] | None = None
+        room = limits.ROW_CHARACTERS
         for line, cells in chain(first, records):
             if not _is_filled(tables.Record(line, cells)) or line < row:
                 continue
             if header is None:
                 named = tables.names(map(as_text, cells))
+                tables.check_names(file, named)
                 header = tables.numbered(named, _is_single)
                 by_name = {  # other columns of one name are one column
                     name: Column(name, repeats=name != given and not words.is_time_of_day(name))
@@ -233,9 +236,11 @@ def read(file: Path, settings: Table[str, Any]) -> File:
             facts.rows += 1
             if _is_heading(header, cells) or repeats_header(cells, header):
                 continue
+            cells = [cell[:_CHARACTERS] if isinstance(cell, str) else cell for cell in cells]
             for column, cell in zip(facts.columns, cells, strict=False):
                 column.add(cell, line)
-            if len(facts.sample) < _SAMPLED:
+            if len(facts.sample) < _SAMPLED and room > 0:
+                room -= sum(len(cell) if isinstance(cell, str) else 1 for cell in cells)
                 facts.sample.append(cells)
                 facts.sampled.append(line)
     except UnicodeDecodeError as error:

@@ -31,6 +31,7 @@ _PART_BYTES = 64 * 1024**2  # the limit of an unpacked part; reading the part ta
 _COLUMNS = 16_384  # the most columns that a sheet can have
 _CELLS = 1_000_000  # the most cells with a unit, because a small file can repeat a cell very often
 _CHARACTERS = 255  # Excel's limit for a number format; a cell with the format gets a text of about this length
+_TOO_LONG = f"a number format has more than {_CHARACTERS} characters; save the sheet as CSV UTF-8"
 
 
 class Format(NamedTuple):
@@ -64,9 +65,7 @@ def shown(file: Path, sheet: str) -> Cells:
             if len(cells) > _CELLS:
                 raise LookupError(f"more than {_CELLS:,} cells of the sheet have a unit; save the sheet as CSV UTF-8")
             if len(form.before) + len(form.after) + form.digits > _CHARACTERS:
-                raise LookupError(
-                    f"a number format has more than {_CHARACTERS} characters; save the sheet as CSV UTF-8"
-                )
+                raise LookupError(_TOO_LONG)
     return cells
 
 
@@ -114,6 +113,8 @@ def _of_office_open(packed: zipfile.ZipFile, sheet: str) -> Iterator[tuple[tuple
     codes = _PERCENT | {
         form.get("numFmtId"): form.get("formatCode", "") for form in styles.iterfind("{*}numFmts/{*}numFmt")
     }
+    if any(len(code) > _CHARACTERS for code in codes.values()):
+        raise LookupError(_TOO_LONG)
     forms = {number: _format(code) for number, code in codes.items()}
     by_style = [forms.get(style.get("numFmtId")) for style in styles.iterfind("{*}cellXfs/{*}xf")]
     if not any(by_style):

@@ -9,8 +9,8 @@ size. ``progress`` keeps the facts about all rows on disk.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ...console import StepFailed, open_private, stderr, writing
-from . import checking
+from . import checking, limits
+from .calling import Threads
 from .checking import CheckedRow
 from .job import Counts, Job
 from .progress import Progress, SameNumber
@@ -34,6 +35,11 @@ from .rows import Row, read
 from .sending import Outcome, Stopped, send
 
 _PREVIEWED = 2  # rows
+_PATIENCE = 0.5  # seconds after Ctrl-C for the answers to calls that have begun
+# The limits of the errors file: of the errors of a row, of the characters of an error, and of a cut row.
+_ERRORS, _TEXT, _BEGINNING = 100, 1000, 200
+# Rows are cut when the file has this number of characters, and for each byte of the imported file as many more.
+_ALWAYS, _TIMES = 64 * 1024**2, 100
 
 
 @dataclass
@@ -61,24 +67,33 @@ class ErrorsFile:
     """The file of failed rows, one per line. A person fixes the rows in this file and imports the file.
 
     The file is created with the first failed row. An older file is renamed to ``FILE.before``.
+
+    A workbook of a few kilobytes can have gigabytes of texts, and must not fill the disk. So the file has only the
+    beginning of a very long row, and of each row after much more text than the imported file ``source`` has bytes. Such
+    a row has the member ``cut``, and cannot be imported.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, source: Path) -> None:
         self._file = file
         self._open: IO[str] | None = None
+        self._longest = _ALWAYS + _TIMES * source.stat().st_size  # characters
+        self._written = 0
         if file.exists():
             with writing(file):
                 file.replace(file.with_name(f"{file.name}.before"))
 
     def add(self, row: Row, outcome: Outcome) -> None:
-        said = {"line": row.line, "errors": [violation._asdict() for violation in outcome.violations]}
+        said: dict[str, Any] = {"line": row.line, "errors": list(_shortened(outcome.violations))}
         said |= {"request_id": outcome.request_id} if outcome.request_id else {}
         with writing(self._file):
             if self._open is None:
                 # A JSON text may contain a lone surrogate, but UTF-8 cannot encode it. So write an escape
                 # instead of the surrogate.
                 self._open = open_private(self._file, "w", encoding="utf-8", errors="backslashreplace")
-            self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {row.stood}}}\n")
+            stood = row.stood
+            if len(stood) > limits.CELL_CHARACTERS or self._written + len(stood) > self._longest:
+                stood = f'"cut": {json.dumps(stood[:_BEGINNING], ensure_ascii=False)}'
+            self._written += self._open.write(f"{json.dumps(said, ensure_ascii=False)[:-1]}, {stood}}}\n")
             self._open.flush()
 
     def clear(self) -> None:
@@ -87,6 +102,7 @@ class ErrorsFile:
             with writing(self._file):
                 self._open.seek(0)
                 self._open.truncate()
+                self._written = 0
 
     def close(self) -> None:
         if self._open is not None:
@@ -94,12 +110,23 @@ class ErrorsFile:
                 self._open.close()
 
 
+def _shortened(violations: Sequence[Violation]) -> Iterator[dict[str, str]]:
+    """Yield the first errors of a row. Each text is cut, because it may quote the row or come from a foreign server."""
+    more = Violation("", f"has {len(violations) - _ERRORS:,} more errors")
+    for pointer, detail in [*violations[:_ERRORS], *([more] if len(violations) > _ERRORS else [])]:
+        yield {"pointer": _cut(pointer), "detail": _cut(detail)}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT else f"{text[:_TEXT]}..."
+
+
 def dry_run(job: Job) -> Counts:
     """Check every row, and write the invalid rows to the errors file. Send nothing. Return the numbers of rows.
 
     Raises StepFailed if a file cannot be read or written, or if ``--other-apps`` is missing.
     """
-    errors = ErrorsFile(job.errors)
+    errors = ErrorsFile(job.errors, job.file)
     with Progress(None) as progress, closing(errors):
         plan = _check_rows(job, progress, errors)
     right = plan.rows - plan.wrong - plan.skipped
@@ -194,17 +221,18 @@ class _Sending:
         self._began = datetime.now(UTC)
         self._counts = Counts(created=0, already_there=0, left_out=plan.skipped or None,
                               repaired=plan.repaired or None, repairs=plan.repairs)  # fmt: skip
-        self._errors = ErrorsFile(job.errors)
+        self._errors = ErrorsFile(job.errors, job.file)
         self._calls: dict[Future[Outcome], CheckedRow] = {}
+        self._patience: float | None = None  # the seconds for calls that have begun, if the import ends early
 
     def all(self, concurrency: int) -> Counts:
         with _make_progress_bar() as bar, ExitStack() as stack:
             self._task = bar.add_task("Importing", total=self._plan.rows)
             self._progress_bar = bar
             stack.callback(self._errors.close)
-            threads = ThreadPoolExecutor(concurrency)
+            threads = Threads[Outcome](concurrency)
+            stack.callback(threads.stop)
             stack.callback(self._note_what_is_under_way)
-            stack.callback(threads.shutdown, wait=True, cancel_futures=True)
             try:
                 for row, checked in self._in_order():
                     self._take(row, checked, threads)
@@ -212,6 +240,9 @@ class _Sending:
                         self._note(wait(self._calls, return_when=FIRST_COMPLETED).done)
                 while self._calls:
                     self._note(wait(self._calls, return_when=FIRST_COMPLETED).done)
+            except KeyboardInterrupt:
+                self._patience = _PATIENCE
+                raise
             except Stopped as stopped:
                 raise StepFailed(
                     f"The import stopped at line {stopped.line}.", f"  {stopped.why}",
@@ -235,7 +266,7 @@ class _Sending:
         done = {checked.row.line for checked in highest}
         yield from (pair for pair in _checked_rows(self._job, self._progress) if pair[0].line not in done)
 
-    def _take(self, row: Row, checked: CheckedRow | Outcome | SameNumber, threads: ThreadPoolExecutor) -> None:
+    def _take(self, row: Row, checked: CheckedRow | Outcome | SameNumber, threads: Threads[Outcome]) -> None:
         if isinstance(checked, SameNumber) or _is_skipped(self._job, row):
             self._progress_bar.advance(self._task)
         elif isinstance(checked, Outcome):
@@ -253,13 +284,20 @@ class _Sending:
             self._count(checked.row, outcome)
 
     def _note_what_is_under_way(self) -> None:
-        """Record the incidents of calls that have ended but are not yet recorded.
+        """Record the incidents of calls that have ended but are not yet recorded. Begin no further call.
 
-        There are such calls if the import ends early.
+        There are such calls if the import ends early. After Ctrl-C, some calls may still wait for their answers.
         """
-        for call, checked in self._calls.items():
-            if not call.cancelled() and call.exception() is None and (made := call.result().incident_id):
-                self._progress.record(checked.key, made)
+        running = [call for call in self._calls if not call.cancel()]
+        ended, waiting = wait(running, self._patience)
+        for call in ended:
+            if call.exception() is None and (made := call.result().incident_id):
+                self._progress.record(self._calls[call].key, made)
+        if waiting:
+            stderr.print(
+                f"Calls without an answer yet: {len(waiting)}. The API may still create their incidents. Import again "
+                "within 24 hours, so that none of them is created twice."
+            )
 
     def _count(self, row: Row, outcome: Outcome) -> None:
         if outcome.kind == "failed":

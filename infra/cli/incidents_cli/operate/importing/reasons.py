@@ -12,6 +12,7 @@ _KEPT = 500  # the most reasons that are counted separately, to limit the memory
 _SHOWN = 20
 _FIRST = 20  # lines of a reason
 _CHARACTERS = 300  # of a reason
+_NAME = 100  # of the name of a field
 _LINE = re.compile(r"\bline [0-9]+\b")
 _OTHERS = ("", "other reasons; the errors file has them")
 # This pattern matches the parts of an error's text that differ from row to row, such as dates, ids and quoted texts.
@@ -65,5 +66,5 @@ class Reasons:
 
 
 def _reason(violation: Violation) -> tuple[str, str]:
-    name = violation.pointer.lstrip("/").partition("/")[0]
+    name = violation.pointer[:_NAME].lstrip("/").partition("/")[0]
     return name, _SINGLE.sub("...", violation.detail)[:_CHARACTERS]

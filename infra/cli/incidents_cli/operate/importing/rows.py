@@ -24,7 +24,7 @@ from incidents.domain import json_text, model, payloads
 from incidents.domain.errors import InvalidIncident, MalformedRequest, Violation
 
 from ...console import StepFailed, command
-from . import cells, tables, words
+from . import cells, limits, tables, words
 from .convert import BELOW, DATES, HEADING, as_text, convert, problems_of_header, repeats_header
 from .mapping import LAST_KNOWN, Mapping, folded, of_fields
 from .repairing import repair
@@ -42,6 +42,7 @@ _LEFT_OUT = {
 _OF_ERRORS_FILE = {"line", "errors", "request_id"}
 _OF_INCIDENT = (DATES - {LAST_KNOWN}) | {"status", "severity"}  # a row with the sum of a table has none of these fields
 _ONE_CELL = Violation("", "has only one cell; remove the row if it is a heading or is below the table")
+_CUT = Violation("", "was cut, because it is too long for an errors file; correct the row in the file that has it")
 _REPEATED = Violation("", "repeats the names of the columns; remove the row")
 TOTAL = (
     "begins with a word for a total, and the row has no date, status or number; remove a row that is the sum of a "
@@ -130,6 +131,7 @@ def _of_table(file: Path, records: Iterator[tables.Record], mapping: Mapping | N
 
 
 def _check_header(file: Path, header: list[str], mapping: Mapping | None) -> None:
+    tables.check_names(file, header)
     advice = "Name the fields in the first line, separated by commas. Rename, remove or add the listed columns."
     if mapping is not None:
         wrong = problems_of_header(header, mapping)
@@ -182,10 +184,12 @@ def _of_record(line: int, header: list[str], record: list[Any], mapping: Mapping
             return Row(line, _member("cells", dict(zip(header, record, strict=True))), unreadable=(_REPEATED,))
     texts: dict[str, Any] = {}
     for name, cell in zip(header, record, strict=False):
-        if mapping is not None and name in texts:
-            texts[name] = [*(texts[name] if isinstance(texts[name], list) else [texts[name]]), cell]
-        else:
+        if mapping is None or name not in texts:
             texts[name] = cell
+        elif isinstance(texts[name], list):
+            texts[name].append(cell)
+        else:
+            texts[name] = [texts[name], cell]
     if len(record) == len(header):
         return _of_cells(line, texts, mapping)
     texts |= {"": record[len(header) :]} if len(record) > len(header) else {}
@@ -229,7 +233,11 @@ def _total(body: dict[str, Any], own: Set[str]) -> Iterator[Violation]:
 
 def _of_lines(file: Path, mapping: Mapping | None) -> Iterator[Row]:
     with file.open("rb") as lines:
-        for line, content in enumerate(lines, start=1):
+        for line, content in enumerate(iter(lambda: lines.readline(limits.ROW_CHARACTERS + 1), b""), start=1):
+            if len(content) > limits.ROW_CHARACTERS:
+                what = f"  line {line}: The line has more than {limits.ROW_CHARACTERS:,} bytes."
+                advice = "Shorten the line. An import does not need the changes of an incident. You may remove them."
+                raise StepFailed(f"{file} has a row that is too large.", what, advice)
             if content.strip():
                 yield _of_line(line, content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content, mapping)
 
@@ -257,6 +265,8 @@ def _of_value(line: int, value: Any, text: str, mapping: Mapping | None) -> Row:
             return Row(line, f'"row": {text}', warnings=(why,), is_left_out=True)
         case {"errors": list(), "cells": dict(texts)} if _is_of_errors_file(value, "cells", mapping):
             return _of_cells(line, texts, mapping)
+        case {"errors": list(), "cut": str()} if _is_of_errors_file(value, "cut", mapping):
+            return Row(line, f'"row": {text}', unreadable=(_CUT,))
         case {"errors": list(), "row": str(unread)} if _is_of_errors_file(value, "row", mapping):
             return _of_text(line, unread, mapping)
         case {"errors": list(), "row": inner} if _is_of_errors_file(value, "row", mapping):

@@ -7,8 +7,11 @@ import codecs
 import csv
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +19,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from ...console import StepFailed
-from . import formats, workbook_process
+from . import formats, limits, workbook_process
 
-CELL_CHARACTERS = 1024 * 1024  # the limit of a cell; a complete incident has fewer characters
 WORKBOOK_MEMORY = 2 * 1024**3  # this number of bytes is enough for 4 million cells with texts
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 SEPARATORS = ",;\t|"
@@ -99,7 +101,9 @@ def _likely_separator(file: Path, encoding: str, *, of_header: bool) -> str | No
             widths: Counter[int] = Counter()
             first = 0
             try:
-                for n, record in enumerate(csv.reader(text, delimiter=candidate)):
+                lines = _Lines(text)
+                for n, record in enumerate(csv.reader(lines, delimiter=candidate)):
+                    lines.begin_record()
                     first = first or len(record)
                     widths[len(record)] += any(record) and not _is_ruler(record)
                     if n == 50:
@@ -118,12 +122,16 @@ def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) ->
     A cell such as ``="0017"`` is the text ``0017``, and a ruler such as ``----`` is no record, unless ``as_shown`` is
     false. Raises StepFailed if the file is not valid CSV from some line on. Raises UnicodeDecodeError.
     """
-    csv.field_size_limit(CELL_CHARACTERS)
+    csv.field_size_limit(limits.CELL_CHARACTERS)
     with file.open(encoding=encoding, newline="") as text:
-        records = csv.reader(text, strict=True, delimiter=separator)
+        lines = _Lines(text)
+        records = csv.reader(lines, strict=True, delimiter=separator)
         first = 1  # the first line of the next record, which may have several lines
         try:
             for record in records:
+                lines.begin_record()
+                if fault := limits.fault(record):
+                    raise StepFailed(f"{file} has a row that is too large.", f"  line {first}: {fault[0]}", fault[1])
                 is_hint = first == 1 and _SEPARATOR_LINE.fullmatch(separator.join(record))
                 if as_shown:
                     record = [_as_shown(cell) if cell[:1] == "=" else cell for cell in record]
@@ -132,9 +140,36 @@ def read(file: Path, encoding: str, separator: str, *, as_shown: bool = True) ->
                 first = records.line_num + 1
         except csv.Error as error:
             advice = "Fix the record that begins there. Inside quotes, write a quote twice."
-            if "field larger" in str(error):
-                advice = f"Shorten the cell to {CELL_CHARACTERS:,} characters, or close its open quote."
+            if "larger than" in str(error):
+                shorter = limits.SHORTER_CELL if "field" in str(error) else limits.SHORTER_ROW
+                advice = f"{shorter}, or close its open quote."
             raise StepFailed(f"{file} is not valid CSV from line {first} on.", f"  {error}", advice) from None
+
+
+class _Lines:
+    """The lines of a CSV file, for a reader of records. Raises csv.Error if a record has too many characters.
+
+    Without this limit, a file without a line end would be read into memory as one line.
+    """
+
+    def __init__(self, text: IO[str]) -> None:
+        self._source = text
+        self.begin_record()
+
+    def begin_record(self) -> None:
+        self._room = limits.ROW_CHARACTERS
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._source.readline(self._room + 1)
+        self._room -= len(line)
+        if self._room < 0:
+            raise csv.Error(f"row larger than row limit ({limits.ROW_CHARACTERS})")
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _is_ruler(record: Sequence[str]) -> bool:
@@ -186,10 +221,19 @@ def _reading(file: Path, what: str, sheet: str | None) -> Iterator["subprocess.P
         words if sheet is None else [*words, sheet],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
+        threading.Thread(target=_watch, args=(process,), daemon=True).start()
         try:
             yield process
         finally:
             process.kill()
+
+
+def _watch(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process when it has used too much memory. It watches itself, but not while it converts a long text."""
+    while process.poll() is None:
+        if (workbook_process.memory_of(process.pid) or 0) > WORKBOOK_MEMORY:
+            process.kill()
+        time.sleep(workbook_process.SECONDS)
 
 
 def _rows(file: Path, process: "subprocess.Popen[bytes]") -> Iterator[tuple[int, list[Any]]]:
@@ -206,10 +250,13 @@ def _answer(file: Path, process: "subprocess.Popen[bytes]") -> tuple[str, Any]:
     try:
         kind, value = pickle.load(answers)  # noqa: S301  # our own process wrote it
     except (EOFError, pickle.UnpicklingError):
-        if process.wait() == workbook_process.TOO_LARGE:
+        if process.wait() in (workbook_process.TOO_LARGE, -signal.SIGKILL):
             raise _too_large(file, f"Its sheet needs more than {WORKBOOK_MEMORY:,} bytes of memory.") from None
         crashed = "The library that reads workbooks has crashed. The sheet may be too large."
         raise _no_workbook(file, crashed) from None
+    if kind == "too long":
+        where, what, advice = value
+        raise StepFailed(f"{file} has a row that is too large.", f"  {where}: {what}", advice)
     if kind == "no workbook":
         raise _no_workbook(file, value)
     if kind == "too large":
@@ -228,6 +275,15 @@ def _no_workbook(file: Path, detail: str) -> StepFailed:
 def _too_large(file: Path, detail: str) -> StepFailed:
     advice = "Save the sheet as CSV UTF-8, which may have any size."
     return StepFailed(f"{file} is too large.", f"  {detail}", advice)
+
+
+def check_names(file: Path, header: Iterable[str]) -> None:
+    """Raise StepFailed if a column's name is too long."""
+    for n, name in enumerate(header, start=1):
+        if len(name) > limits.NAME_CHARACTERS:
+            detail = f"  column {n}: The name has {len(name):,} characters."
+            advice = f"Shorten the name to {limits.NAME_CHARACTERS:,} characters. Check that this row is the header."
+            raise StepFailed(f"{file} has a name of a column that is too long.", detail, advice)
 
 
 def names(header: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ to read is ``names`` (only the names of the sheets), ``values``, ``shown`` (the 
     ("no sheet", (name, [...]))     the workbook lacks the sheet; the list has its sheets
     ("no workbook", "reason")       the file cannot be read
     ("too large", "reason")         the file or the sheet is too large
+    ("too long", (where, what, advice))  a row or a cell is too long
 """
 
 import os
@@ -25,20 +26,33 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from . import formats
+from . import formats, limits
 
 TOO_LARGE = 3
 """The exit status of a process that has used more memory than it may."""
 
 _BYTES = 1024**3  # unpacked
 _LAST_ROW = 1_048_575  # Excel's last row, from 0; of an open document, the library drops later rows silently
-_CELLS_AT_ONCE = 10_000
-_SECONDS = 0.02  # the pause between two measurements of the memory
-_STATE = Path("/proc/self/statm")  # Linux: the second number is the resident memory, in pages
+_AT_ONCE = 1024 * 1024  # the characters of the rows that are sent at once
+_CELL = 100  # at once, each cell counts as this number of characters more
+_MERGED = 32_767  # Excel's limit of a cell; a longer text in a million rows would take hours
+_REASON = 1000  # the most characters of the library's error, which may quote a cell
+SECONDS = 0.02  # the pause between two measurements of the memory
+
+
+def memory_of(process: int | None) -> int | None:
+    """Return the bytes of memory that a process uses, or None if it has ended or Linux's /proc is missing.
+
+    ``process`` is the process id, or None for this process.
+    """
+    try:
+        state = Path(f"/proc/{process or 'self'}/statm").read_text("ascii")
+    except OSError:
+        return None
+    return int(state.split()[1]) * resource.getpagesize()  # the second number is the resident memory, in pages
 
 
 def _memory() -> int:
@@ -46,19 +60,22 @@ def _memory() -> int:
 
     On Linux, that highest value would begin with the memory of the process that started this one.
     """
-    try:
-        return int(_STATE.read_text("ascii").split()[1]) * resource.getpagesize()
-    except OSError:
+    now = memory_of(None)
+    if now is None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    return now
 
 
 def _watch(limit: int) -> None:
     """End this process when it has used more than ``limit`` bytes. The library lets other threads run meanwhile.
 
-    A limit of the operating system is no alternative, because macOS does not enforce one.
+    But while the library makes a Python text of a long cell, no other thread runs. So ``tables`` also watches.
+
+    A limit of the operating system is no alternative. macOS does not enforce one. On Linux, the library's report of a
+    failed allocation allocates memory itself, and then waits for ever.
     """
     while _memory() <= limit:
-        time.sleep(_SECONDS)
+        time.sleep(SECONDS)
     os._exit(TOO_LARGE)
 
 
@@ -80,6 +97,9 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         if not hidden:
             yield "no workbook", "It has no sheet with cells."
             return
+        if (size := sum(map(len, hidden))) > limits.CELL_CHARACTERS:
+            yield "too large", f"The names of its sheets have {size:,} characters."
+            return
         if sheet is not None and sheet not in hidden:
             yield "no sheet", (sheet, list(hidden))
             return
@@ -94,12 +114,20 @@ def _answers(file: str, what: str, sheet: str | None) -> Iterator[tuple[str, Any
         yield "sheets", hidden
         forms = formats.shown(Path(file), data.name) if what == "shown" else {}
         lines = enumerate(data.iter_rows(), start=1 if data.total_height != data.height else row + 1)
-        rows = _filled(lines, data.merged_cell_ranges or [], column)
-        while batch := list(islice(rows, max(1, _CELLS_AT_ONCE // max(1, data.width)))):
-            yield (
-                "rows",
-                [(line, _as_shown(cells, line - 1, column, forms)) for line, cells in batch] if forms else batch,
-            )
+        batch: list[tuple[int, list[Any]]] = []
+        size = 0
+        for line, cells in _filled(lines, data.merged_cell_ranges or [], column):
+            shown = _as_shown(cells, line - 1, column, forms) if forms else cells
+            if fault := limits.fault(shown, column):
+                yield "rows", batch
+                yield "too long", (f"sheet {data.name}, row {line}", *fault)
+                return
+            batch.append((line, shown))
+            size += sum(_CELL + (len(cell) if isinstance(cell, str) else 0) for cell in shown)
+            if size > _AT_ONCE:
+                yield "rows", batch
+                batch, size = [], 0
+        yield "rows", batch
         yield "end", None
 
 
@@ -122,9 +150,13 @@ def _filled(
             elif any(cells):
                 cells[place] = value
         for place, bottom in begins.get(line - 1, ()):
-            if 0 <= place < len(cells) and cells[place] != "" and not isinstance(cells[place], int | float):
+            if 0 <= place < len(cells) and cells[place] != "" and _is_repeated(cells[place]):
                 values[place] = bottom, cells[place]
         yield line, cells
+
+
+def _is_repeated(cell: Any) -> bool:
+    return len(cell) <= _MERGED if isinstance(cell, str) else not isinstance(cell, int | float)
 
 
 def _as_shown(record: list[Any], row: int, start: int, shown: formats.Cells) -> list[Any]:
@@ -147,7 +179,7 @@ def main() -> None:
     except BrokenPipeError:
         os._exit(0)  # the command needs no more rows
     except BaseException as error:  # a crash of the library is not an Exception
-        pickle.dump(("no workbook", str(error)), sys.stdout.buffer)
+        pickle.dump(("no workbook", str(error)[:_REASON]), sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
 
