@@ -142,6 +142,9 @@ class Letters:
     def receive_message(self, **_: Any) -> dict[str, Any]:
         return {"Messages": self._messages}
 
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessagesNotVisible": "1"}}
+
     def change_message_visibility(self, **_: Any) -> None:
         pass
 

@@ -37,6 +37,9 @@ class Queue:
         start = (self.reads - 1) * 10 % max(1, len(self.messages))
         return {"Messages": self.messages[start : start + 10]}
 
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessagesNotVisible": str(len(self.messages))}}
+
     def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
         assert VisibilityTimeout == 0
         self.given_back.append(ReceiptHandle)
@@ -44,7 +47,8 @@ class Queue:
 
 def read(queue: Queue) -> list[dead_letters.DeadLetter]:
     target: Any = queue
-    with dead_letters._held(target) as held:
+    with dead_letters._held(target) as (held, hidden):
+        assert hidden == 0
         return list(held.values())
 
 

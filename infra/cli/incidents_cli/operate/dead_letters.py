@@ -21,6 +21,7 @@ _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empt
 _AT_ONCE = 10
 _SHOWN = 256  # the most characters of a reason, a source or an account
 _HELD_SECONDS = 60  # if this command is killed, other readers cannot see its messages for at most this time
+_HIDDEN = "ApproximateNumberOfMessagesNotVisible"
 
 
 class DeadLetter(NamedTuple):
@@ -43,12 +44,14 @@ class DeadLetter(NamedTuple):
 @dead_letters.command(name="list")
 def list_(stack: StackOption = None, region: RegionOption = None) -> None:
     """Print one line per dead letter, oldest first: id, age, reason, source, account."""
-    with _held(Deployment(stack, region)) as held:
+    with _held(Deployment(stack, region)) as (held, hidden):
         for letter in sorted(held.values(), key=lambda letter: letter.sent_at):
             age = timedelta(seconds=max(0, int(time.time() - letter.sent_at)))
             # Two blanks separate the columns of a printed line, so a column must not contain two blanks.
             source = " ".join(letter.source.split())
             say(f"{letter.message_id}  {age}  {letter.reason}  {source}  {letter.account}")
+        if hidden:
+            raise _hidden(hidden)
         if not held:
             stderr.print("There are no dead letters.")
 
@@ -60,8 +63,10 @@ def show(
     region: RegionOption = None,
 ) -> None:
     """Print a dead letter's event as JSON on stdout, and its reason on stderr."""
-    with _held(Deployment(stack, region)) as held:
-        letter = _letter_of(held, message_id)
+    with _held(Deployment(stack, region)) as (held, hidden):
+        if message_id not in held:
+            raise _hidden(hidden) if hidden else _unknown(message_id)
+        letter = held[message_id]
         stderr.print(letter.reason)
         try:
             say(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
@@ -85,10 +90,12 @@ def redrive(
     queues, sent = deployment.client("sqs"), 0
     with (
         interrupted(lambda: f"Dead letters sent again: {sent}. The others are still dead letters."),
-        _held(deployment) as held,
+        _held(deployment) as (held, hidden),
     ):
-        letters = [_letter_of(held, message_id) for message_id in message_ids or held]
-        for letter in letters:
+        missing = [message_id for message_id in message_ids or () if message_id not in held]
+        if missing and not hidden:
+            raise _unknown(missing[0])
+        for letter in [held[message_id] for message_id in message_ids or held if message_id in held]:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
             # Delete only after sending. An interrupt between the two calls leaves the dead letter in the queue, so the
             # event can be sent twice. That is harmless, because a finding that is stored already is not stored twice.
@@ -96,13 +103,16 @@ def redrive(
             del held[letter.message_id]
             sent += 1
     stderr.print(f"Dead letters sent again: {sent}.")
+    if hidden and (missing or not message_ids):
+        raise _hidden(hidden)
 
 
 @contextmanager
-def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
-    """Yield all dead letters by id. Other readers cannot see them until the end.
+def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]:
+    """Yield the dead letters by id, and the number of other dead letters that another command hides.
 
-    At the end, the dead letters that are still in the dictionary become visible again.
+    Other readers cannot see the dead letters until the end. At the end, the dead letters that are still in the
+    dictionary become visible again.
     """
     queues, url = deployment.client("sqs"), deployment.outputs["DeadLettersUrl"]
     held, empty = dict[str, DeadLetter](), 0
@@ -116,7 +126,8 @@ def _held(deployment: Deployment) -> Iterator[dict[str, DeadLetter]]:
             # second time. A read with only such messages counts as empty.
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
-        yield held
+        counted = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_HIDDEN])["Attributes"][_HIDDEN]
+        yield held, max(0, int(counted) - len(held))  # SQS also counts the messages that this command holds
     finally:
         for letter in held.values():
             queues.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.handle, VisibilityTimeout=0)
@@ -162,7 +173,13 @@ def _event(body: str) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _letter_of(letters: dict[str, DeadLetter], message_id: str) -> DeadLetter:
-    if message_id not in letters:
-        raise StepFailed(f"There is no dead letter {message_id}.", "", f"List the ids: {command('dlq list')}")
-    return letters[message_id]
+def _unknown(message_id: str) -> StepFailed:
+    return StepFailed(f"There is no dead letter {message_id}.", "", f"List the ids: {command('dlq list')}")
+
+
+def _hidden(count: int) -> StepFailed:
+    return StepFailed(
+        f"Dead letters that another command holds: about {count}.",
+        "  This command cannot see these dead letters. The other command runs, or somebody killed it.",
+        f"Run this command again. They are visible again at most {_HELD_SECONDS} seconds after the other command.",
+    )
