@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 from incidents_cli.console import command
-from incidents_cli.local import emulator
+from incidents_cli.local import emulator, state_files
 
 from tests.support import templates
 from tests.support.checkout import PATH, Caller, Checkout, free_port
@@ -60,6 +61,16 @@ def test_status_prints_only_json(stack: Checkout) -> None:
     modules = {path.stem for path in (templates.CHECKOUT / "functions").glob("*.py")}
     assert set(values["functions"]) == modules | {"get_documentation", "get_console"}
     assert values["api_url"] in stack.answer("status")
+
+
+def test_the_emulator_saves_its_state_while_it_runs(stack: Checkout, http: httpx2.Client) -> None:
+    key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.status['access_key_id']}/"}
+    began = time.time() - 1
+
+    saved = http.post(stack.status["endpoint_url"] + state_files.SAVE, headers=key)
+
+    assert (saved.status_code, saved.text) == (204, "")
+    assert all((stack.home / "state" / f"{name}.json").stat().st_mtime >= began for name in emulator._STATE)
 
 
 def test_the_stack_has_exactly_the_routes_of_the_template(stack: Checkout) -> None:

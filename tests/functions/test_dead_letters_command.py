@@ -17,7 +17,7 @@ class Queues:
 
     def __init__(self) -> None:
         self.sqs = boto3.client("sqs", region_name="us-east-1")
-        self.sqs.meta.events.register("provide-client-params.sqs.ReceiveMessage", _at_once)
+        self.sqs.meta.events.register("before-parameter-build.sqs.ReceiveMessage", _at_once)
         self.outputs = {
             name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("DeadLettersUrl", "QueueUrl")
         }
@@ -43,8 +43,8 @@ class Queues:
         return int(counted["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def _at_once(params: dict[str, Any], **_: object) -> dict[str, Any]:
-    return params | {"WaitTimeSeconds": 0}
+def _at_once(params: dict[str, Any], **_: object) -> None:
+    params["WaitTimeSeconds"] = 0
 
 
 @pytest.fixture

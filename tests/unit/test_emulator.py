@@ -122,14 +122,23 @@ def test_a_folder_that_somebody_else_can_change_is_not_used(
 
 WRITES = "for name in names[:{count}]: open(os.path.join(state, name + '.json'), 'w').write('new')"
 EMULATOR = """# ministack
-import os, signal, sys, time
-state, names = sys.argv[1], sys.argv[2:]
+import http.server, os, signal, sys, time
+port, state, names = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
 def end(*_):
     {writes}
     sys.exit()
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        is_full = os.path.exists(os.path.join(state, "full"))
+        body = b'{{"reason": "no space", "needed": 12345}}' if is_full else b""
+        self.send_response(507 if is_full else 204)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 signal.signal(signal.SIGTERM, {handler})
+server = http.server.HTTPServer(("127.0.0.1", port), Answers)
 print("ready", flush=True)
-time.sleep(60)
+server.serve_forever()
 """
 
 
@@ -148,7 +157,7 @@ def emulating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             os.utime(file, (1_000_000_000, 1_000_000_000))
         stack = Stack(free_port(), ready=True)
         process = subprocess.Popen(
-            [sys.executable, "-c", code, str(folder.state), *emulator._STATE], stdout=subprocess.PIPE,
+            [sys.executable, "-c", code, str(stack.port), str(folder.state), *emulator._STATE], stdout=subprocess.PIPE,
             start_new_session=True, env=os.environ | {"AWS_ACCESS_KEY_ID": stack.access_key},
         )  # fmt: skip
         processes.append(process)
@@ -178,27 +187,48 @@ def test_a_clean_stop_forgets_the_process(emulating: Callable[[str], tuple[Stack
     assert stopped.pid is None
 
 
+def test_a_stop_is_refused_while_the_emulator_cannot_write_its_data(
+    emulating: Callable[[str], tuple[Stack, StackFolder]],
+) -> None:
+    stack, folder = emulating(emulator_that(count=len(emulator._STATE)))
+    (folder.state / "full").touch()
+
+    with pytest.raises(StepFailed, match="the stack still runs, and nothing is lost") as refused:
+        up_down.down(folder)
+
+    assert emulator.is_alive(stack)
+    assert load(folder) == stack
+    assert "no space" in refused.value.detail
+    assert f"{folder.state} has " in refused.value.detail
+    assert "needs 12,345 bytes" in refused.value.detail
+    (folder.state / "full").unlink()
+    assert up_down.down(folder)
+
+
 @pytest.mark.parametrize(
-    "code",
+    ("code", "told"),
     [
-        emulator_that(count=0),
-        emulator_that(count=len(emulator._STATE) - 1),
-        emulator_that(count=0, handler="lambda *_: 0"),
+        (emulator_that(count=0), "It ended after "),
+        (emulator_that(count=len(emulator._STATE) - 1), "It ended after "),
+        (emulator_that(count=0, handler="lambda *_: 0"), "It did not end within 1 seconds, so this command killed it."),
     ],
     ids=["nothing is written", "a file is not written", "the emulator hangs"],
 )
 def test_a_stop_that_loses_data_says_so_and_the_next_start_says_it_again(
     emulating: Callable[[str], tuple[Stack, StackFolder]],
     code: str,
+    told: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(emulator, "_STOP_SECONDS", 1)
+    if "killed" in told:
+        monkeypatch.setattr(emulator, "STOP_SECONDS", 1)
     stack, folder = emulating(code)
 
-    with pytest.raises(StepFailed, match="did not write its data"):
+    with pytest.raises(StepFailed, match="did not write its data") as failed:
         up_down.down(folder)
 
+    assert told in failed.value.detail
     assert "is kept" not in capsys.readouterr().err
     stopped = load(folder)
     assert stopped is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 
 from ..console import StepFailed, command, open_private, run
-from . import ministack_guard
+from . import ministack_guard, state_files
 from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment, write
 from .local_stack import load as recorded_stack
 
@@ -25,7 +25,7 @@ TOOL = ("uvx", "--python", sys.executable, "--from", "ministack==1.5.33", "--wit
         "--with", "cryptography")  # fmt: skip
 
 GUARD = Path(__file__).with_name("ministack_guard.py")
-_START_SECONDS, _STOP_SECONDS, _ANSWER_SECONDS = 60, 60, 10
+_START_SECONDS, STOP_SECONDS, _ANSWER_SECONDS = 60, 60, 10
 _STATE = ("cloudformation", "dynamodb", "lambda", "secretsmanager", "sqs")
 """The emulator's services whose files hold the stack and its data. A clean stop writes each of the files again."""
 
@@ -150,12 +150,14 @@ def answers(stack: Stack) -> bool:
 
 def load(stack: Stack) -> dict[str, int]:
     """Return how many calls of functions are ``running`` and ``waiting``, and the ``limit`` of the running calls."""
-    key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.access_key}/"}
-    answer = httpx2.get(
-        stack.endpoint_url + ministack_guard.LOAD, headers=key, timeout=_ANSWER_SECONDS, trust_env=False
-    )
+    answer = _ask(stack, "GET", ministack_guard.LOAD, _ANSWER_SECONDS)
     counts: dict[str, int] = answer.raise_for_status().json()
     return counts
+
+
+def _ask(stack: Stack, method: str, path: str, seconds: float) -> httpx2.Response:
+    key = {"authorization": f"AWS4-HMAC-SHA256 Credential={stack.access_key}/"}
+    return httpx2.request(method, stack.endpoint_url + path, headers=key, timeout=seconds, trust_env=False)
 
 
 def running_stack(folder: StackFolder) -> Stack:
@@ -190,6 +192,26 @@ def must_answer(stack: Stack) -> None:
         raise StepFailed("The stack runs but does not answer.", f"  {error}", f"Start it again: {restart}") from None
 
 
+def save(stack: Stack, folder: StackFolder) -> None:
+    """Let the running emulator write its state. Raises StepFailed if it could not, for example because a disk is full.
+
+    If the emulator does not answer, it can only be stopped. If it is of an earlier version, it saves when it stops.
+    """
+    try:
+        answer = _ask(stack, "POST", state_files.SAVE, STOP_SECONDS)
+    except httpx2.HTTPError:
+        return
+    if answer.status_code == httpx2.codes.INSUFFICIENT_STORAGE:
+        told, free = answer.json(), shutil.disk_usage(folder.state).free
+        needed = f" The data needs {told['needed']:,} bytes." if told["needed"] else ""
+        raise StepFailed(
+            "The emulator cannot write its data. So the stack still runs, and nothing is lost.",
+            f"  {told['reason']}\n  {folder.state} has {free:,} free bytes.{needed}",
+            f"Remove the cause, such as a full disk, then run: {command('down')}. "
+            f"To delete the data and start again: {command('up --fresh')}",
+        )
+
+
 def stop(stack: Stack, folder: StackFolder) -> Stack:
     """Let the emulator write its state and exit. After 60 s, kill the emulator. Save and return the stopped stack.
 
@@ -200,7 +222,7 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
     if stack.pid is not None and is_alive(stack):
         began = time.time() - 1  # a file's time can be a little older than the clock
         _kill(stack.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + STOP_SECONDS
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator

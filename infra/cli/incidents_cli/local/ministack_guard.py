@@ -5,9 +5,9 @@ headers, and lets pages of every origin read its answers. The emulator runs func
 anybody who reaches the control plane could run code as the developer.
 
 The emulator's own interpreter runs this file as a script. So at its top, the file imports only the standard library.
-When it starts, it also imports the emulator, the sign-in and the waiting calls. The variable AWS_ACCESS_KEY_ID holds
-the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at
-the same time.
+When it starts, it also imports the emulator, the sign-in, the waiting calls and the files of the state. The variable
+AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of
+functions that run at the same time.
 """
 
 import asyncio
@@ -348,7 +348,11 @@ def main() -> None:
 
     functions.execution_credentials = runtime.execution_credentials = secret_credentials
     sign_in = load_sign_in(f"http://127.0.0.1:{port}", key, Path.cwd())
-    emulator.app = Guard(emulator.app, key, port, sessions._sessions, calls, sign_in)
+    persistence: Any = import_module("ministack.core.persistence")
+    application = _neighbour("state_files").answering_saves(
+        emulator.app, emulator._build_persistence_save_dict, persistence
+    )
+    emulator.app = Guard(application, key, port, sessions._sessions, calls, sign_in)
     emulator.main()
 
 

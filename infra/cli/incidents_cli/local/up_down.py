@@ -91,16 +91,24 @@ def left_behind(folder: StackFolder) -> str:
 def down(folder: StackFolder) -> bool:
     """Stop this checkout's stack and keep its data. Return whether the stack was running.
 
-    Raises StepFailed if the emulator did not write its data, or if another command starts or stops the stack.
+    Raises StepFailed if the emulator cannot write its data. The stack then still runs. Also raises StepFailed if the
+    emulator stopped without writing its data, or if another command starts or stops the stack.
     """
     stack = load(folder)
     if stack is None or not emulator.is_alive(stack):
         return False
     with _alone(folder), step("Stopping the emulator", "Stopped the emulator; its data is kept"):
+        if stack.ready:  # before, the emulator has no data of a user
+            emulator.save(stack, folder)
+        began = time.monotonic()
         if emulator.stop(stack, folder).pid is not None:
+            seconds = time.monotonic() - began
+            was_killed = seconds >= emulator.STOP_SECONDS
             raise StepFailed(
-                "The emulator stopped, but did not write its data. All writes since its last clean stop are lost.",
-                f"  It had 60 seconds to write {folder.state}.",
+                "The emulator stopped, but did not write its data. All writes since it last wrote its data are lost.",
+                f"  It did not end within {emulator.STOP_SECONDS} seconds, so this command killed it."
+                if was_killed
+                else f"  It ended after {seconds:.1f} seconds, and did not write {folder.state}.",
                 f"Check the free space of the disk. The emulator's output is in {folder.logs / 'emulator.log'}.",
             )
     return True
