@@ -626,12 +626,21 @@ def test_an_interrupted_erasure_of_everything_still_writes_its_proof(
 
 def test_a_command_replaces_no_other_file(table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     operator(monkeypatch, table, tmp_path)
-    (tmp_path / "out.jsonl.part").write_text("precious")
+    names = ("out.jsonl.part", "trend.png", "proof.json")
+    for name in names:
+        (tmp_path / name).write_text("precious")
+    erase = ("tenant", "erase", "--yes-erase", table.tenant)
 
-    assert run(monkeypatch, "tenant", "export", "--tenant", table.tenant, "out.jsonl") == 1
-    assert run(monkeypatch, "verify", "--tenant", table.tenant, "--report", "one", "--checkpoint", "one") == 1
+    for words in (
+        ("tenant", "export", "out.jsonl"),
+        ("verify", "--report", "one", "--checkpoint", "one"),
+        ("verify", "--report", "proof.json"),
+        ("metrics", "show", "--png", "trend.png"),
+        (*erase, "--proof", "proof.json"),
+    ):
+        assert run(monkeypatch, *words, "--tenant", table.tenant) == 1
 
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.jsonl.part": "precious"}
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(names, "precious")
 
 
 def test_only_its_user_can_read_what_a_command_writes(

@@ -97,7 +97,8 @@ def test_a_dry_run_needs_no_stack_and_writes_only_the_wrong_rows(
 ) -> None:
     monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path / "home"))
     errors = tmp_path / "rows.csv.errors.jsonl"
-    errors.write_text("of an earlier run\n")
+    earlier = '{"line": 7, "errors": [], "row": {}}\n'
+    errors.write_text(earlier)
 
     done = run(file, "--dry-run")
 
@@ -105,7 +106,7 @@ def test_a_dry_run_needs_no_stack_and_writes_only_the_wrong_rows(
     (told,) = map(json.loads, errors.read_text().splitlines())
     assert (told["line"], told["cells"]["title"]) == (3, "wrong")
     assert [error["pointer"] for error in told["errors"]] == ["/severity"]
-    assert (tmp_path / "rows.csv.errors.jsonl.before").read_text() == "of an earlier run\n"
+    assert (tmp_path / "rows.csv.errors.jsonl.before").read_text() == earlier
 
     errors.write_text(errors.read_text().replace("dire", "low"))
     again = run(errors, "--dry-run")
@@ -121,6 +122,36 @@ def test_import_does_not_write_errors_over_its_rows_or_its_record(file: Path) ->
     record.write_text("which rows are done")
     assert isinstance(run(file, "--dry-run", "--errors", str(record)).exception, StepFailed)
     assert record.read_text() == "which rows are done"
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "mine.txt.before"])
+def test_import_never_replaces_a_file_that_no_import_wrote(file: Path, name: str) -> None:
+    mine, errors = file.with_name(name), file.with_name("mine.txt")
+    errors.write_text('{"line": 7, "errors": [], "row": {}}\n')
+    mine.write_text("mine")
+
+    for dry_run in ([], ["--dry-run"]):
+        refused = run(file, "--errors", str(errors), *dry_run).exception
+        assert isinstance(refused, StepFailed)
+        assert refused.what == f"{mine} exists already."
+        assert mine.read_text() == "mine"
+
+    mine.unlink()
+    for _ in range(3):
+        assert run(file, "--errors", str(errors), "--dry-run").exit_code == 1
+    assert {path.name for path in file.parent.iterdir()} == {file.name, "mine.txt", "mine.txt.before"}
+
+
+def test_an_empty_errors_file_does_not_replace_the_former_one(file: Path) -> None:
+    errors, before = file.with_name("errors"), file.with_name("errors.before")
+    earlier = '{"line": 7, "errors": [], "row": {}}\n'
+    errors.touch()
+    before.write_text(earlier)
+
+    assert run(file, "--errors", str(errors), "--dry-run").exit_code == 1
+
+    assert before.read_text() == earlier
+    assert len(errors.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["folder", "pipe", "link"])

@@ -170,6 +170,13 @@ def require_regular(file: Path) -> None:
             raise StepFailed(f"{file} is not a regular file.", "", advice)
 
 
+def require_new(file: Path) -> None:
+    """Raise StepFailed if a file that the user names for the output has content. A command must not replace it."""
+    with suppress(FileNotFoundError):
+        if file.stat().st_size:
+            raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
+
+
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
     """Turn an OSError into a StepFailed that names the file. The OSError of a full disk does not name the file."""

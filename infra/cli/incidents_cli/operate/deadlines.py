@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from incidents.domain import timestamps
@@ -19,6 +19,9 @@ from .api import App, Tenant, Url, api_client, expected_answer
 from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
 from .json_files import json_of, text_of
 from .tenants.commands import TenantOption
+
+if TYPE_CHECKING:
+    from .tenants.reading import TenantReader
 
 deadlines = typer.Typer(no_args_is_help=True, help="Show the due dates of reports, the rules, and a tenant's settings.")
 settings_ = typer.Typer(no_args_is_help=True, help="Show or set a tenant's settings for deadlines.")
@@ -115,11 +118,16 @@ def rebuild(tenant_id: TenantOption, stack: StackOption = None, region: RegionOp
     """
     from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
 
+    from .tenants.reading import TenantReader, nothing_of  # takes 50 ms, so `--help` does not import it
+
     deployment = Deployment(stack, region)
     with deployment.settings_of(tenant_id):  # this call checks the tenant's id
         pass
+    reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant_id)
     with step("Reading the tenant's incidents", "Read the tenant's incidents"):
-        incidents = sorted(_with_deadlines(deployment, tenant_id))
+        incidents = sorted(_with_deadlines(reader))
+    if not incidents and reader.is_empty():
+        raise nothing_of(reader, "Nothing was marked.")
     marks = Marks(keys.DEADLINES, deployment.guarded_dynamodb, deployment.table_name)
     n, left = 0, "{} of {} incidents are marked. Run the same command again."
     with interrupted(lambda: left.format(n, len(incidents))), stderr.status("Marking ...") as shown:
@@ -129,11 +137,8 @@ def rebuild(tenant_id: TenantOption, stack: StackOption = None, region: RegionOp
     stderr.print(f"Marked {len(incidents)} incidents. The job computes their deadlines within some minutes.")
 
 
-def _with_deadlines(deployment: Deployment, tenant_id: str) -> set[str]:
+def _with_deadlines(reader: "TenantReader") -> set[str]:
     """Return the ids of the incidents that name a regime, and of the incidents that have a head."""
-    from .tenants.reading import TenantReader  # takes 0.4 s (botocore), so `--help` does not import it
-
-    reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant_id)
     reportable = {item["sk"]["S"] for item in reader.items("INCIDENT") if "reportable_to" in item}
     heads = {keys.incident_of_head(item["sk"]["S"]) for item in reader.items("DEADLINE")}
     return reportable | {incident_id for incident_id in heads if incident_id is not None}

@@ -13,7 +13,7 @@ from incidents.domain.metric_answer import get_incident_metrics
 from incidents.edges import parameters
 from incidents.storage import guard, keys
 
-from ..console import StepFailed, command, interrupted, stderr, step
+from ..console import StepFailed, command, interrupted, require_new, stderr, step
 from . import metrics_view
 from .deployment import Deployment, RegionOption, StackOption
 
@@ -45,6 +45,7 @@ def show(
     """Print a tenant's MTTD, MTTR and time to contain as tables and a trend. With --png, also draw a picture."""
     if png is not None:
         metrics_view.check_name(png)
+        require_new(png)
     asked = {"from": first, "to": last, "group_by": group_by, "interval": interval}
     given = {name: [value] for name, value in asked.items() if value is not None}
     try:
@@ -83,9 +84,14 @@ def rebuild(tenant: Tenant, stack: StackOption = None, region: RegionOption = No
     """Mark all days on which a tenant has incidents or day buckets. The jobs then compute these days' metrics again."""
     from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
 
+    from .tenants.reading import TenantReader, nothing_of  # takes 50 ms, so `--help` does not import it
+
     deployment = Deployment(stack, region)
     with step("Reading the tenant's incidents", "Read the tenant's incidents"), guard.serving_tenant(tenant):
         days = sorted(set(_repository(deployment, tenant).days()))
+    reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant)
+    if not days and reader.is_empty():
+        raise nothing_of(reader, "Nothing was marked.")
     marked = Marks(keys.METRIC_DAYS, deployment.guarded_dynamodb, deployment.table_name)
     n, left = 0, "Days marked: {} of {}. Run the same command again."
     with interrupted(lambda: left.format(n, len(days))), stderr.status("Marking ...") as shown:

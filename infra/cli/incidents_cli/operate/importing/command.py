@@ -121,6 +121,7 @@ def import_(
         advice = "Name another file: --errors FILE"
         raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
+    importer.ErrorsFile.check(errors)
     counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
     for name, label in _LABELS.items():
         if (value := getattr(counts, name)) is not None:

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -24,7 +24,7 @@ from incidents.domain.errors import InvalidIncident, Violation
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ...console import StepFailed, open_private, stderr, writing
+from ...console import StepFailed, open_own, open_private, require_new, stderr, writing
 from . import checking, limits
 from .calling import Threads
 from .checking import CheckedRow
@@ -40,6 +40,7 @@ _PATIENCE = 0.5  # seconds after Ctrl-C for the answers to calls that have begun
 _ERRORS, _TEXT, _BEGINNING = 100, 1000, 200
 # Rows are cut when the file has this number of characters, and for each byte of the imported file as many more.
 _ALWAYS, _TIMES = 64 * 1024**2, 100
+_LINE_OF_ERRORS = b'{"line": '
 
 
 @dataclass
@@ -66,21 +67,29 @@ class Plan:
 class ErrorsFile:
     """The file of failed rows, one per line. A person fixes the rows in this file and imports the file.
 
-    The file is created with the first failed row. An older file is renamed to ``FILE.before``.
+    The file is created with the first failed row. An older errors file is renamed to ``FILE.before``, because somebody
+    may have fixed rows in it.
 
     A workbook of a few kilobytes can have gigabytes of texts, and must not fill the disk. So the file has only the
     beginning of a very long row, and of each row after much more text than the imported file ``source`` has bytes. Such
     a row has the member ``cut``, and cannot be imported.
     """
 
+    @staticmethod
+    def check(file: Path) -> None:
+        """Raise StepFailed if an errors file would replace a file that no import wrote."""
+        for older in (file, _former(file)):
+            if not _is_errors_file(older):
+                require_new(older)
+
     def __init__(self, file: Path, source: Path) -> None:
         self._file = file
         self._open: IO[str] | None = None
         self._longest = _ALWAYS + _TIMES * source.stat().st_size  # characters
         self._written = 0
-        if file.exists():
+        if _is_errors_file(file):
             with writing(file):
-                file.replace(file.with_name(f"{file.name}.before"))
+                file.replace(_former(file))
 
     def add(self, row: Row, outcome: Outcome) -> None:
         said: dict[str, Any] = {"line": row.line, "errors": list(_shortened(outcome.violations))}
@@ -119,6 +128,17 @@ def _shortened(violations: Sequence[Violation]) -> Iterator[dict[str, str]]:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}..."
+
+
+def _former(errors: Path) -> Path:
+    return errors.with_name(f"{errors.name}.before")
+
+
+def _is_errors_file(file: Path) -> bool:
+    """Return whether an import wrote a file: its first line begins like the lines of ``ErrorsFile``."""
+    with suppress(OSError), open_own(file) as opened:
+        return opened.read(len(_LINE_OF_ERRORS)) == _LINE_OF_ERRORS
+    return False
 
 
 def dry_run(job: Job) -> Counts:

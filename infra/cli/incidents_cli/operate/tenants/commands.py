@@ -12,7 +12,7 @@ import typer
 from incidents.domain import model
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ...console import StepFailed, clean, command, interrupted, say, stderr, succeeded
+from ...console import StepFailed, clean, command, interrupted, require_new, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption, guarded
 from .checkpoint import Checkpoint, in_file_names
 
@@ -28,7 +28,7 @@ TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant id, as i
 def verify(
     tenant_id: TenantOption,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the broken rules to this file, as JSON Lines.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the broken rules to this new file, as JSON Lines.")
     ] = None,
     checkpoint: Annotated[
         Path | None,
@@ -52,6 +52,8 @@ def verify(
     file = checkpoint or Path(f"verify-{in_file_names(tenant_id)}.checkpoint")
     if report is not None and report.absolute() == file.absolute():
         raise StepFailed("The report and the checkpoint are the same file.", f"  {file}", "Name another --checkpoint.")
+    if report is not None and not file.exists():  # a continued run appends to its own report
+        require_new(report)
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
 
     def left() -> str:
@@ -172,6 +174,7 @@ def counter(
     The widest gap between two numbers shows where a mistyped number raised the counter.
     """
     from . import counter as counting  # takes 0.8 s (botocore), so `--help` does not import it
+    from .reading import nothing_of  # takes 50 ms, so `--help` does not import it
 
     bound = model.count_raised_by(below) if below else None
     if below and (bound is None or bound[0] != lower):
@@ -184,6 +187,8 @@ def counter(
         for each in years:
             say(_described(each))
         if not years:
+            if reader.is_empty():
+                raise nothing_of(reader)
             stderr.print(f"The tenant {tenant_id} has no numbers of the form INC-2026-000042.")
         return
     stderr.print(f"Reading the numbers, and waiting {counting.SETTLE_SECONDS} seconds for creates that are under way.")

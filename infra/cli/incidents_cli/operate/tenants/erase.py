@@ -20,7 +20,7 @@ from incidents.domain import timestamps
 from incidents.storage import keys
 from incidents.storage.stored_form import Item
 
-from ...console import StepFailed, writing
+from ...console import StepFailed, require_new, writing
 from ...local.local_stack import write
 from .checkpoint import Checkpoint
 from .reading import TenantReader, batches, give_way, nothing_of
@@ -59,10 +59,7 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     interrupted step are missing from these numbers. Raises StepFailed if the table has no item of the tenant, or if
     somebody still writes such items. Also raises it if the last read finds an item, or if the proof cannot be written.
     """
-    if proof.exists():
-        raise StepFailed(
-            f"{proof} exists already.", "", "The file proves another erasure. Name a new file: --proof FILE"
-        )
+    require_new(proof)
     table = reader.table_arn()
     checkpoint = Checkpoint(proof.with_name(f"{proof.name}.checkpoint"), erased=reader.tenant_id, table=table)
     state: dict[str, Any] = checkpoint.load({"started": _now(), "items": {}})

@@ -51,6 +51,10 @@ class TenantReader:
         self.tenant_id = tenant_id
         self.partitions = keys.partitions(tenant_id)
 
+    def is_empty(self) -> bool:
+        """Return whether the table has no item in a partition of the tenant."""
+        return all(next(self.items(kind), None) is None for kind in self.partitions)
+
     def items(self, kind: str, after: str | None = None) -> Iterator[Item]:
         """Yield the tenant's items of a kind, such as ``INCIDENT``. With ``after``, begin after that sort key."""
         behind, values = "", {":pk": {"S": self.partitions[kind]}}

@@ -67,6 +67,8 @@ def verify(
     progress = Progress(reader)
     sections = _sections(reader)
     with going_on(report, state["bytes"]) if report else nullcontext() as lines:
+        if lines:  # without a checkpoint, a report with content belongs to somebody else
+            checkpoint.save(state)
         for place in range(state["section"], len(sections)):
             kind, section = sections[place]
             for step in section.steps(state["after"]):
