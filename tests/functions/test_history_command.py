@@ -22,6 +22,7 @@ from incidents.storage import guard, keys, marks
 from incidents.storage.settings import TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
+from incidents_cli.operate import deadlines, metrics
 from incidents_cli.operate.history import audit, commands, verify_history
 from incidents_cli.operate.history import pack as pack_files
 from incidents_cli.operate.tenants import commands as tenant_commands
@@ -78,7 +79,7 @@ class Deployed:
 @pytest.fixture(autouse=True)
 def _commands(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setattr(Deployed, "kms", kms, raising=False)
-    for module in (commands, audit, tenant_commands):
+    for module in (commands, audit, tenant_commands, metrics, deadlines):
         monkeypatch.setattr(module, "Deployment", Deployed)
 
 
@@ -266,12 +267,17 @@ def test_a_pipe_is_not_the_proof_of_an_erasure(tmp_path: Path) -> None:
     assert isinstance(refused.exception, PermissionError)
 
 
-def test_a_tenant_without_incidents_has_no_trail_and_no_seal() -> None:
+def test_a_mistyped_tenant_is_told_as_such() -> None:
     created()
-    for words in (("history", "seal"), ("audit", "trail")):
+    for words in (
+        ("history", "seal"), ("audit", "trail"), ("metrics", "rebuild"),
+        ("deadlines", "rebuild"), ("tenant", "counter"),
+    ):  # fmt: skip
         assert str(failure(run(*words, "--tenant", "ACME"))).startswith("The table has no items of the tenant ACME.")
         assert str(failure(run(*words, "--tenant", "../x"))) == "The tenant id is not valid."
+        assert run(*words, "--tenant", "acme").exit_code == 0
     assert not history_world.contents("ACME")
+    assert "Marked 0 incidents." in run("deadlines", "rebuild", "--tenant", "acme").stderr, "no incident has a regime"
 
 
 def test_a_spreadsheet_runs_no_cell_of_a_trail() -> None:

@@ -18,7 +18,7 @@ from ..console import StepFailed, clean, command, interrupted, say, stderr, step
 from .api import App, Tenant, Url, api_client, expected_answer
 from .deployment import Deployment, RegionOption, StackOption, print_versions, with_versions
 from .json_files import json_of, text_of
-from .tenants.commands import TenantOption
+from .tenants.commands import TenantOption, tenant_reader
 
 if TYPE_CHECKING:
     from .tenants.reading import TenantReader
@@ -118,12 +118,10 @@ def rebuild(tenant_id: TenantOption, stack: StackOption = None, region: RegionOp
     """
     from incidents.storage.marks import Marks  # takes 0.4 s (botocore), so `--help` does not import it
 
-    from .tenants.reading import TenantReader, nothing_of  # takes 50 ms, so `--help` does not import it
+    from .tenants.reading import nothing_of  # takes 50 ms, so `--help` does not import it
 
     deployment = Deployment(stack, region)
-    with deployment.settings_of(tenant_id):  # this call checks the tenant's id
-        pass
-    reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant_id)
+    reader = tenant_reader(tenant_id, None, stack, region)
     with step("Reading the tenant's incidents", "Read the tenant's incidents"):
         incidents = sorted(_with_deadlines(reader))
     if not incidents and reader.is_empty():
