@@ -202,11 +202,11 @@ def save(stack: Stack, folder: StackFolder) -> None:
     except httpx2.HTTPError:
         return
     if answer.status_code == httpx2.codes.INSUFFICIENT_STORAGE:
-        told, free = answer.json(), shutil.disk_usage(folder.state).free
-        needed = f" The data needs {told['needed']:,} bytes." if told["needed"] else ""
+        problem, free = answer.json(), shutil.disk_usage(folder.state).free
+        needed = f" The data needs {problem['needed']:,} bytes." if problem["needed"] else ""
         raise StepFailed(
             "The emulator cannot write its data. So the stack still runs, and nothing is lost.",
-            f"  {told['reason']}\n  {folder.state} has {free:,} free bytes.{needed}",
+            f"  {problem['reason']}\n  {folder.state} has {free:,} free bytes.{needed}",
             f"Remove the cause, such as a full disk, then run: {command('down')}. "
             f"To delete the data and start again: {command('up --fresh')}",
         )

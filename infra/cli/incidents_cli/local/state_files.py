@@ -60,7 +60,7 @@ def save(services: Services, persistence: Any) -> None:
     unfinished = folder / "unfinished"  # inside the folder, so that both are on the same disk
     needed = 0
     try:
-        texts = {name: _text(name, get_state, persistence) for name, get_state in services.items()}
+        texts = {name: _content(name, get_state, persistence) for name, get_state in services.items()}
         files = {f"{name}.json": text for name, text in texts.items() if text is not None}
         needed = sum(map(len, files.values()))
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -75,7 +75,7 @@ def save(services: Services, persistence: Any) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _text(name: str, get_state: Callable[[], Any], persistence: Any) -> str | None:
+def _content(name: str, get_state: Callable[[], Any], persistence: Any) -> str | None:
     """Return the content of a service's file in ASCII, or None if there is nothing to save."""
     for tries_left in reversed(range(_TRIES)):
         try:

@@ -126,8 +126,8 @@ def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]
             # second time. A read with only such messages counts as empty.
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
-        counted = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_HIDDEN])["Attributes"][_HIDDEN]
-        yield held, max(0, int(counted) - len(held))  # SQS also counts the messages that this command holds
+        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_HIDDEN])["Attributes"][_HIDDEN]
+        yield held, max(0, int(attributes) - len(held))  # SQS also counts the messages that this command holds
     finally:
         for letter in held.values():
             queues.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.handle, VisibilityTimeout=0)
