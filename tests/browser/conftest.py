@@ -43,10 +43,9 @@ def window(browser: "Browser") -> Iterator[Visit]:
 def here(window: Visit, server: Server) -> Iterator[Visit]:
     """Yield a window on the console, signed in. At the end, the browser must have reported no violation or error.
 
-    Each test has its own server, and so its own origin without storage. This fixture removes the cookies.
+    Each test has its own server, and so its own origin without storage.
     """
     window.server = server
-    window.context.clear_cookies()
     window.reported.clear()
     yield window.open()
     assert window.violations() == []

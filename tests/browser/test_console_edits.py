@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -64,7 +65,6 @@ def desk(browser: "Browser") -> Iterator[Visit]:
 def ada(desk: Visit, server: Server, real: World) -> Iterator[Visit]:
     """Yield a window in which ada signed in. Each test has its own server, and so its own origin."""
     desk.server = server
-    desk.context.clear_cookies()
     desk.reported.clear()
     yield desk.open(person="ada")
     with asked(desk):
@@ -330,7 +330,7 @@ def test_a_draft_outlives_the_session_the_network_and_its_view(
 
 
 def test_somebody_else_s_sign_in_does_not_get_what_was_typed(
-    ada: Visit, made: dict[str, Any], call: Caller, real: World
+    ada: Visit, made: dict[str, Any], call: Caller, real: World, server: Server
 ) -> None:
     page = ada.page
     ada.go(f"#/incidents/{made['id']}/edit")
@@ -340,7 +340,9 @@ def test_somebody_else_s_sign_in_does_not_get_what_was_typed(
     page.wait_for_selector(".banner")
     real.token_is_valid = real.refresh_is_valid = True
     for person, words in (("eve", "This page belongs to ada of acme"), ("ada", "")):
-        page.evaluate("fetch('/token-issuer/sign-out')")  # so that the issuer asks who signs in
+        with ada.context.new_page() as other:  # signs out, so that the issuer asks who signs in
+            other.goto(f"{server.origin}/token-issuer/sign-out?post_logout_redirect_uri={quote(server.console)}")
+            other.wait_for_selector("[name=tenant]")
         with page.expect_popup() as opened:
             page.get_by_role("button", name="Sign in again").click()
         opened.value.get_by_label("Person", exact=True).fill(person)
