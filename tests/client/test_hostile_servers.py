@@ -79,7 +79,7 @@ def endless() -> Iterator[bytes]:
 @cache
 def packed() -> bytes:
     packer = zlib.compressobj(wbits=31)
-    return b"".join([*(packer.compress(bytes(1_000_000)) for _ in range(100)), packer.flush()])
+    return b"".join([*(packer.compress(bytes(1_000_000)) for _ in range(400)), packer.flush()])
 
 
 def bomb() -> Iterator[bytes]:
@@ -93,7 +93,7 @@ def little_memory() -> Iterator[None]:
     yield
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 6 * receiving.LARGEST
+    assert peak < 20 * receiving.LARGEST, "httpx2 2.0 unpacks 64 KiB at once, so up to 66 MB, and copies them"
 
 
 @both

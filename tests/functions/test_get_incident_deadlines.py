@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import UTC, datetime
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from delete_incident import handler as delete
 from get_incident_deadlines import handler as get_deadlines
 from incidents import incident_deadlines
 from incidents.domain.deadlines import assessment, history, rules
+from incidents.domain.model import Change
 from incidents.storage import dynamodb, guard
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 from update_incident import handler as update
@@ -352,6 +354,30 @@ def test_the_history_of_many_changes_has_the_newest_and_says_where_it_begins(mon
     assert (answer["history_since_version"], answer["history_is_partial"]) == (3, True)
     assert answer["history"] == complete[2:]
     assert [change["version"] for change in answer["history"]] == [3, 4]
+
+
+def test_the_history_of_many_regimes_ends_before_the_answer_is_too_large_for_lambda() -> None:
+    regimes = [f"{'r' * 60}-{n}" for n in range(100)]
+    rule = OWN | {"stages": [OWN["stages"][0] | {"id": f"{'s' * 60}_{n}"} for n in range(4)]}
+    held = rules.read({"rules": [rule | {"id": regime, "aliases": [regime.upper()]} for regime in regimes]})
+    assert ({**held.unread}, [*held.unknown]) == ({}, [])
+
+    def reports(day: int) -> str:
+        return json.dumps({regime: {"anchors": {"aware": f"2026-03-{day:02}T06:00:00Z"}} for regime in regimes})
+
+    days = [version % 28 + 1 for version in range(1, 101)]
+    changes = [
+        Change(version, AWARE, "ada", "updated", {"regulatory_reports": (reports(before), reports(after))})
+        for version, (before, after) in enumerate(pairwise(days), 2)
+    ]
+    incident = {"reportable_to": regimes, "detected_at": None, "regulatory_reports": reports(days[-1]), "version": 100}
+
+    entries, since = history.due_history(incident, changes, held, datetime.now(UTC))
+
+    assert [entry["version"] for entry in entries] == [*range(since, 101)]
+    assert len(entries[0]["due_dates"]) == 400
+    assert history.DATES <= 400 * len(entries) < history.DATES + 400
+    assert len(json.dumps(json.dumps(entries))) < 4_500_000, "Lambda permits 6 MB for the complete answer"
 
 
 def test_a_history_that_takes_too_long_leaves_out_older_changes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,7 +253,9 @@ def test_the_form_lets_a_developer_choose_and_says_what_is_wrong(local: Local) -
     assert page.count("<form") == 1
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     for wrong in ("tenant=a&subject=x&scope=incidents:read", "tenant=acme&subject=&scope=incidents:read",
-                  "tenant=acme&subject=x&app=a b&scope=incidents:read", "tenant=acme&subject=x"):  # fmt: skip
+                  "tenant=acme&subject=x&app=a b&scope=incidents:read",
+                  "tenant=acme&subject=x&app=-&scope=incidents:read",
+                  "tenant=acme&subject=x"):  # fmt: skip
         status, _, page = local.post(AUTHORIZE, proof, wrong, **ASKED)
         assert status == 200
         assert 'role="alert"' in page

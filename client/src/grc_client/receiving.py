@@ -1,7 +1,7 @@
 """Send a request and receive the complete answer, within limits of its bytes and of its time.
 
 httpx2 limits only the wait for the next bytes. Without the limits, an answer of a hostile server could go on for ever,
-or unpack to many gigabytes.
+or unpack to many gigabytes. httpx2 unpacks at most 64 KiB at once, so at most 66 MB before the limit is checked.
 """
 
 import asyncio

@@ -1025,7 +1025,7 @@ export interface components {
             regimes: components["schemas"]["RegimeDeadlines"][];
             /**
              * Format: int64
-             * @description The first change at which `history` looks. It looks at the newest 100 changes.
+             * @description The first change at which `history` looks. It looks at the newest 100 changes, or at fewer if they have more than 15000 due dates.
              */
             history_since_version?: number;
             /** @description True if the trail has changes before `history_since_version`. `history` omits them. */

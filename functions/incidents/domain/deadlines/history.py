@@ -19,6 +19,12 @@ FIELDS = ("reportable_to", "regulatory_reports", "detected_at")
 CHANGES = 100
 """The most changes that an answer covers, which are the newest. The limit bounds the time, read units and size."""
 
+DATES = 15_000
+"""After so many due dates, an answer covers no older change. With 500 stages, 100 changes have 50,000 due dates.
+
+A due date takes up to 250 bytes in the answer, which then has about 4 MB. Lambda permits 6 MB.
+"""
+
 
 def due_history(
     incident: Mapping[str, Any],
@@ -30,14 +36,14 @@ def due_history(
     """Return each change that moved a due date, oldest first, with the old and the new date of each stage.
 
     Also return the version of the oldest change that was looked at. ``incident`` is the present incident. ``changes``
-    has all changes since one of its versions, in any order. If ``has_time`` returns false, all older changes are left
-    out.
+    has all changes since one of its versions, in any order. If ``has_time`` returns false, or after DATES due dates,
+    all older changes are left out.
     """
     state = {field: incident[field] for field in FIELDS}
     entries: list[dict[str, Any]] = []
-    since, dates = incident["version"] + 1, None
+    since, dates, computed = incident["version"] + 1, None, 0
     for change in sorted(changes, key=lambda change: change.version, reverse=True):
-        if not has_time():
+        if not has_time() or computed >= DATES:
             break
         since = change.version
         moving = [field for field in FIELDS if field in change.changes]
@@ -49,6 +55,7 @@ def due_history(
             state[field] = [] if former is None and field == "reportable_to" else former
         # There were no due dates before the first change.
         before = dates = due_dates(known(state), settings, now) if change.version > 1 else {}
+        computed += len(before)
         moved = [
             {"regime": regime, "stage": stage, "from": before.get((regime, stage)), "to": after.get((regime, stage))}
             for regime, stage in dict.fromkeys([*before, *after])

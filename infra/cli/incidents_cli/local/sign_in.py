@@ -40,7 +40,7 @@ USUAL_NAMES = {"TenantClaim": "tenant_id", "AppClaim": "app_id", "AppMarker": ""
 _TICKET_SECONDS, _CODE_SECONDS, _ACCESS_SECONDS, _REFRESH_SECONDS = 86_400, 60, 900, 43_200
 _BROWSER_SECONDS = 86_400
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
-_APP = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SUBJECT = re.compile(r"[!-~]{1,255}")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -339,7 +339,7 @@ def _chosen(pairs: list[tuple[str, str]]) -> Identity | str:
     if not _TENANT.fullmatch(form.get("tenant", "")):
         return "A tenant has 2 to 63 letters, digits, dots, hyphens or underscores. It begins with a letter or digit."
     if form.get("app") and not _APP.fullmatch(form["app"]):
-        return "An application has 1 to 128 letters, digits, dots, hyphens or underscores."
+        return "An application begins with a letter or digit, and has up to 128 letters, digits and characters of ._-"
     if not _SUBJECT.fullmatch(form.get("subject", "")):
         return "A person has 1 to 255 printable ASCII characters without spaces."
     if not scope:

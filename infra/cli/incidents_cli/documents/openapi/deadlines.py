@@ -106,7 +106,7 @@ def schemas() -> dict[str, Schema]:
         "history_since_version": {
             "type": "integer", "minimum": 1, "format": "int64",
             "description": "The first change at which `history` looks. It looks at the newest "
-            f"{trail.CHANGES} changes.",
+            f"{trail.CHANGES} changes, or at fewer if they have more than {trail.DATES} due dates.",
         },
         "history_is_partial": {
             "type": "boolean",
