@@ -259,7 +259,17 @@ def stack(welcome_and_stack: tuple[str, Checkout]) -> Checkout:
 
 @pytest.fixture(scope="session")
 def aws(stack: Checkout) -> Callable[[str], Any]:
-    """Return a function that makes a client of the emulator, with an administrator's rights."""
-    status = stack.status
-    session: Any = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"])
-    return lambda service: session.client(service, endpoint_url=status["endpoint_url"])
+    """Return a function that makes a client of the emulator, with an administrator's rights.
+
+    Each start of the emulator has another key. So a client works only until the next `incidents down`.
+    """
+    session: Any = boto3.Session()
+
+    def client(service: str) -> Any:
+        status = stack.status
+        return session.client(
+            service, endpoint_url=status["endpoint_url"], region_name=status["region"],
+            aws_access_key_id=status["access_key_id"], aws_secret_access_key=status["secret_access_key"],
+        )  # fmt: skip
+
+    return client

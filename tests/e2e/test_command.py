@@ -183,6 +183,7 @@ def _command_line(process: Path) -> str:
 def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     client = stack.caller(stack.token("kept"))
     incident = client.post(json={"title": "kept"}).json()
+    before = stack.status
 
     stack.answer("down")
     assert not (stack.home / "tmp").exists(), "the code that workers unpacked is removed"
@@ -193,6 +194,10 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert started.returncode == 0, started.stderr
     assert ALREADY_BUILT in started.stderr
     assert ALREADY_DEPLOYED in started.stderr
+
+    # While the stack was stopped, a process of another user may have got the key or a token.
+    assert client.get(f"/{incident['id']}").status_code == 401
+    assert stack.status["access_key_id"] != before["access_key_id"]
 
     client = stack.caller(stack.token("kept"))
     assert client.get(f"/{incident['id']}").json() == incident

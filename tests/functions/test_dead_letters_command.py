@@ -128,5 +128,5 @@ def test_a_redrive_of_visible_ids_succeeds_while_another_command_holds_others(qu
     hidden = queues.hide()
     (other,) = queues.ids - {hidden["id"]}
 
-    assert dlq("redrive", other).exit_code == 0
+    assert dlq("redrive", other, other).exit_code == 0, "an id that is given twice is one dead letter"
     assert queues.findings() == 1

@@ -230,3 +230,14 @@ def test_a_damaged_checkpoint_is_reported(tmp_path: Path, state: str) -> None:
     (tmp_path / "checkpoint").write_text(f'{{"about": {{"tenant": "acme"}}, "state": {state}}}')
     with pytest.raises(console.StepFailed, match="cannot be read"):
         Checkpoint(tmp_path / "checkpoint", tenant="acme").load({"items": 0, "after": None})
+
+
+def test_a_command_writes_its_output_only_to_a_new_or_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "full").write_text("mine")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("new", "empty"):
+        console.require_new(tmp_path / name)
+    for file in (tmp_path / "full", tmp_path / "pipe", Path("/dev/null"), tmp_path):
+        with pytest.raises(console.StepFailed):
+            console.require_new(file)

@@ -171,9 +171,15 @@ def require_regular(file: Path) -> None:
 
 
 def require_new(file: Path) -> None:
-    """Raise StepFailed if a file that the user names for the output has content. A command must not replace it."""
+    """Raise StepFailed if a file that the user names for the output has content, or is a device or a pipe.
+
+    A command must not replace such a file.
+    """
     with suppress(FileNotFoundError):
-        if file.stat().st_size:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise StepFailed(f"{file} is not a regular file.", "", "Name another file.")
+        if status.st_size:
             raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
 
 

@@ -60,6 +60,9 @@ def up(
             interpreter = emulator.install()
         try:
             if not running:
+                # While the stack was stopped, another user may have taken its port. A command that still ran may then
+                # have sent its token or the key to that user. So each start has a new key, and a new key of the issuer.
+                folder.issuer_key.unlink(missing_ok=True)
                 with step("Starting the emulator", f"Started the emulator on 127.0.0.1:{stack.port}"):
                     stack = emulator.start(interpreter, stack, folder)
             stack = _deploy(stack, folder, target)
@@ -226,7 +229,7 @@ def _on_port(known: Stack | None, port: int | None, running: bool) -> Stack:
             )  # fmt: skip
         stderr.print(f"The stack runs on port {stack.port}. This command updates it with the current code.")
         return stack
-    stack = replace(stack, port=port or stack.port, pid=None, access_key=stack.access_key or new_access_key())
+    stack = replace(stack, port=port or stack.port, pid=None, access_key=new_access_key())
     if not emulator.is_free(stack.port):
         raise StepFailed(
             f"Port {stack.port} of 127.0.0.1 is taken by another program.", "",

@@ -95,7 +95,7 @@ def redrive(
         missing = [message_id for message_id in message_ids or () if message_id not in held]
         if missing and not hidden:
             raise _unknown(missing[0])
-        for letter in [held[message_id] for message_id in message_ids or held if message_id in held]:
+        for letter in [held[message_id] for message_id in dict.fromkeys(message_ids or held) if message_id in held]:
             queues.send_message(QueueUrl=deployment.outputs["QueueUrl"], MessageBody=letter.body)
             # Delete only after sending. An interrupt between the two calls leaves the dead letter in the queue, so the
             # event can be sent twice. That is harmless, because a finding that is stored already is not stored twice.
