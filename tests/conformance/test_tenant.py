@@ -490,7 +490,6 @@ def test_the_error_names_a_file_that_cannot_be_written(
         "nowhere/v.checkpoint": ("verify", "--tenant", table.tenant, "--checkpoint", "nowhere/v.checkpoint"),
         "nowhere/out.jsonl.checkpoint": ("tenant", "export", "nowhere/out.jsonl", "--tenant", table.tenant),
         "nowhere/p.json.checkpoint": ("tenant", "erase", *nowhere, "--yes-erase", table.tenant),
-        "/dev/full": ("verify", "--tenant", table.tenant, "--report", "/dev/full"),
     }
     for file, words in commands_of.items():
         assert run(monkeypatch, *words) == 1

@@ -307,7 +307,7 @@ def test_a_kill_during_the_start_leaves_no_process(stack: Checkout, tmp_path: Pa
         starting = checkout.run("status", "--json")
         process.terminate()
         told = process.communicate(timeout=60)[1]
-        assert process.returncode == 130
+        assert process.returncode == 130, told
 
     assert f"Stopped. No stack runs. Start the stack: {command('up')}" in told
     assert (starting.returncode, starting.stdout) == (1, "")
