@@ -21,7 +21,7 @@ _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empt
 _AT_ONCE = 10
 _SHOWN = 256  # the most characters of a reason, a source or an account
 _HELD_SECONDS = 60  # if this command is killed, other readers cannot see its messages for at most this time
-_HIDDEN = "ApproximateNumberOfMessagesNotVisible"
+_NOT_VISIBLE = "ApproximateNumberOfMessagesNotVisible"
 
 
 class DeadLetter(NamedTuple):
@@ -126,8 +126,11 @@ def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]
             # second time. A read with only such messages counts as empty.
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
-        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_HIDDEN])["Attributes"][_HIDDEN]
-        yield held, max(0, int(attributes) - len(held))  # SQS also counts the messages that this command holds
+        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_NOT_VISIBLE])["Attributes"]
+        yield (
+            held,
+            max(0, int(attributes[_NOT_VISIBLE]) - len(held)),
+        )  # SQS also counts the messages that this command holds
     finally:
         for letter in held.values():
             queues.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.handle, VisibilityTimeout=0)
