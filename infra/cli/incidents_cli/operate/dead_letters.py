@@ -127,10 +127,8 @@ def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
         attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_NOT_VISIBLE])["Attributes"]
-        yield (
-            held,
-            max(0, int(attributes[_NOT_VISIBLE]) - len(held)),
-        )  # SQS also counts the messages that this command holds
+        # SQS also counts the messages that this command holds.
+        yield held, max(0, int(attributes[_NOT_VISIBLE]) - len(held))
     finally:
         for letter in held.values():
             queues.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.handle, VisibilityTimeout=0)
