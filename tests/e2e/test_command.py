@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import httpx2
 import pytest
 from incidents_cli.console import command
 from incidents_cli.local import emulator, state_files
+from incidents_cli.local.local_stack import Stack
 
 from tests.support import templates
 from tests.support.checkout import PATH, Caller, Checkout, free_port
@@ -180,12 +183,52 @@ def _command_line(process: Path) -> str:
         return ""
 
 
+@contextmanager
+def another_user_who_wants_the_port(stack: Checkout) -> Iterator[list[str]]:
+    """Take the stack's port as soon as it is free, and yield the words that begin the lines of the first request.
+
+    Meanwhile, `incidents follow` runs, which calls the API every five seconds.
+    """
+    command = (Path(sys.executable).with_name("incidents"), "follow", "--tenant", "kept")
+    words: list[str] = []
+
+    def take() -> None:
+        ends = time.monotonic() + 30
+        while not words and time.monotonic() < ends:
+            with socket.socket() as server, suppress(OSError):
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                server.bind(("127.0.0.1", stack.port))
+                server.listen()
+                assert not emulator.is_alive(running), "the port is free before the emulator has ended"
+                server.settimeout(10)
+                connection, _ = server.accept()
+                with connection:
+                    words.extend(re.split("[ :]", line)[0] for line in connection.recv(10_000).decode().splitlines())
+
+    recorded = json.loads((stack.home / "stack.json").read_text())
+    running = Stack(stack.port, stack.status["access_key_id"], recorded["pid"])
+    with (
+        subprocess.Popen(
+            command, env=os.environ | {"INCIDENTS_HOME": str(stack.home)}, stdout=subprocess.PIPE, text=True
+        ) as following,
+        ThreadPoolExecutor(1) as user,
+    ):
+        assert following.stdout is not None
+        assert "kept" in following.stdout.readline()
+        taking = user.submit(take)
+        yield words
+        taking.result()
+        following.terminate()
+
+
 def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     client = stack.caller(stack.token("kept"))
     incident = client.post(json={"title": "kept"}).json()
     before = stack.status
 
-    stack.answer("down")
+    with another_user_who_wants_the_port(stack) as sent_to_the_user:
+        stack.answer("down")
+    assert [line for line in sent_to_the_user if line] == ["GET", "Host"]
     assert not (stack.home / "tmp").exists(), "the code that workers unpacked is removed"
     assert stack.run("status").returncode == 1
     again = stack.run("down")

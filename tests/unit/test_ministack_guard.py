@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from incidents_cli.local import ministack_guard
-from incidents_cli.local.ministack_guard import LOAD, Guard, load_sign_in, refusing_odd_tokens
+from incidents_cli.local import listener, ministack_guard
+from incidents_cli.local.ministack_guard import LOAD, Guard, keep_listening, load_sign_in, refusing_odd_tokens
 from incidents_cli.local.sign_in import AUTHORIZE, OPEN, TOKEN, ticket
 from incidents_cli.local.waiting_calls import Calls
 
@@ -24,6 +26,7 @@ API = "/_aws/execute-api/0b81a880/api/v1/grc/incidents"
 REFRESH = "AWSCognitoIdentityProviderService.GetTokensFromRefreshToken"
 JSON = {"content-type": "application/x-amz-json-1.1"}
 SIGN_IN = load_sign_in(f"http://{HOST}", KEY, Path("no such folder"))
+PROVE = partial(listener.answer, KEY)
 
 
 def signed(key: str, scheme: str = "AWS4-HMAC-SHA256") -> str:
@@ -72,7 +75,7 @@ def sent(
         "type": "http", "http_version": "1.1", "method": method, "path": path, "query_string": query.encode(),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
     }  # fmt: skip
-    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN)
+    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN, PROVE)
     asyncio.run(guard(scope, body_in([b""]), send))
     assert len(passed) <= 1
     return (passed[0] if passed else None), answered
@@ -249,7 +252,7 @@ def test_web_sockets_are_closed_and_the_life_of_the_emulator_goes_on() -> None:
     async def send(message: dict[str, Any]) -> None:
         seen.append(message["type"])
 
-    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN)
+    guard = Guard(emulator, KEY, 4566, {SESSION}, Calls(Functions(4), 4, lambda: None), SIGN_IN, PROVE)
     for kind in ("websocket", "lifespan"):
         asyncio.run(guard({"type": kind, "path": API, "headers": []}, None, send))
 
@@ -288,7 +291,7 @@ def test_requests_to_an_api_wait_before_the_emulator_sees_them() -> None:
             inside -= 1
 
         calls = Calls(Functions(3), 3, lambda: None)
-        guard = Guard(emulator, KEY, 4566, {SESSION}, calls, SIGN_IN)
+        guard = Guard(emulator, KEY, 4566, {SESSION}, calls, SIGN_IN, PROVE)
         scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [(b"host", HOST.encode())]}
         requests = [asyncio.create_task(guard(scope | {"path": API}, body_in([b""]), None)) for _ in range(20)]
         while calls.load()["waiting"] < 17:
@@ -377,7 +380,7 @@ def posted(*requests: tuple[list[bytes], bool]) -> list[tuple[int, bytes]]:
         return answered[0]["status"], answered[1]["body"]
 
     async def all_at_once() -> list[tuple[int, bytes]]:
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN, PROVE)
         return await asyncio.gather(*(one(guard, *request) for request in requests))
 
     return asyncio.run(all_at_once())
@@ -394,7 +397,7 @@ def test_a_request_whose_body_never_ends_delays_no_other(monkeypatch: pytest.Mon
 
 def test_an_answer_that_nobody_reads_delays_no_other() -> None:
     async def two_readers() -> list[int]:
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN, PROVE)
         statuses = list[int]()
 
         async def unread(message: object) -> None:
@@ -441,7 +444,7 @@ def test_a_request_that_was_cut_is_not_passed_on(path: str, arrived: int) -> Non
         seen.append(message)
 
     part = {"type": "http.request", "body": b'{"title": "half a request"}', "more_body": True}
-    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN, PROVE)
     asyncio.run(guard(POSTED | {"path": path}, of_client(*[part] * arrived, GONE), send))
 
     assert seen == []
@@ -456,7 +459,7 @@ def test_a_waiting_request_whose_client_is_gone_is_dropped() -> None:
             await go_on.wait()
 
         calls = Calls(Functions(1), 1, lambda: None)
-        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN)
+        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN, PROVE)
         clients = [
             of_client(COMPLETE | {"body": b"first"}), of_client(COMPLETE, GONE), of_client(COMPLETE, GONE),
             of_client(COMPLETE | {"body": b"last"}),
@@ -487,7 +490,7 @@ def test_an_emulator_learns_that_the_client_of_a_running_request_is_gone() -> No
         await begun.wait()
         return GONE
 
-    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+    guard = Guard(emulator, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN, PROVE)
     asyncio.run(asyncio.wait_for(guard(POSTED, receive, None), 5))
 
     assert seen == ["http.request", "http.disconnect"]
@@ -506,7 +509,7 @@ def test_requests_for_the_documentation_delay_no_other(page: str) -> None:
                 await asyncio.Event().wait()
 
         calls = Calls(Functions(2), 2, lambda: None)
-        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN)
+        guard = Guard(emulator, KEY, 4566, (), calls, SIGN_IN, PROVE)
         of_page = POSTED | {"method": "GET", "path": f"/_aws/execute-api/0b81a880/$default/x/incidents/{page}"}
         flood = [asyncio.create_task(guard(of_page, body_in([b""]), None)) for _ in range(50)]
         while calls.load()["waiting"] < 48:
@@ -536,7 +539,7 @@ def test_a_body_outside_the_api_is_small_without_a_key(outside: dict[str, Any]) 
             answered.append(message)
 
         pairs = [(b"host", HOST.encode()), *((name.encode(), value.encode()) for name, value in headers)]
-        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+        guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN, PROVE)
         asyncio.run(guard(POSTED | {"path": path, "headers": pairs}, body_in([b"x" * size]), send))
         return int(answered[0]["status"])
 
@@ -573,7 +576,7 @@ def test_a_large_form_of_the_sign_in_is_refused() -> None:
     async def send(message: dict[str, Any]) -> None:
         answered.append(message)
 
-    guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN)
+    guard = Guard(echo, KEY, 4566, (), Calls(Functions(1), 1, lambda: None), SIGN_IN, PROVE)
     scope = {
         "type": "http",
         "method": "POST",
@@ -592,3 +595,54 @@ def test_the_sign_in_reads_the_stack_s_record_and_key_from_its_folder(tmp_path: 
     )
     assert status == 200
     assert f'data-then="http://{HOST}/_aws/execute-api/a1b2/api/v1/grc/incidents/console"' in page
+
+
+def test_the_guard_proves_its_key_to_whoever_asks_with_a_challenge() -> None:
+    challenge = "0123456789abcdef" * 2
+    passed, answered = sent("GET", listener.PROOF + challenge)
+
+    assert passed is None
+    assert answered[0]["status"] == 200
+    assert answered[1]["body"].decode() == listener.proof(KEY, challenge)
+
+
+@pytest.mark.parametrize(
+    ("challenge", "given"),
+    [
+        ("0" * 32, {"host": "rebound.example:4566"}),
+        ("0" * 32, {"headers": {"sec-fetch-site": "cross-site"}}),
+        ("0" * 32, {"headers": {"origin": "http://127.0.0.1:8000"}}),
+        ("0" * 31, {}),
+        ("0" * 33, {}),
+        ("", {}),
+    ],
+)
+def test_the_guard_proves_its_key_to_no_page_and_only_for_a_challenge(challenge: str, given: dict[str, Any]) -> None:
+    passed, answered = sent("GET", listener.PROOF + challenge, **given)
+
+    assert passed is None
+    assert answered[0]["status"] == 403
+
+
+def test_the_port_stays_taken_after_the_server_closes_its_sockets() -> None:
+    class OpenSockets:
+        def __init__(self) -> None:
+            self.insecure_sockets = [socket.create_server(("127.0.0.1", 0))]
+
+    class ServerConfiguration:
+        kept: tuple[socket.socket, ...] = ()
+
+        def create_sockets(self) -> OpenSockets:
+            return OpenSockets()
+
+    keep_listening(ServerConfiguration)
+    (listening,) = ServerConfiguration().create_sockets().insecure_sockets
+    port = listening.getsockname()[1]
+
+    listening.close()
+
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", port))
+    for kept in ServerConfiguration.kept:
+        kept.close()
+    socket.create_server(("127.0.0.1", port)).close()

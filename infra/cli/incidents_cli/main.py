@@ -20,6 +20,7 @@ from typer._click.exceptions import ClickException  # typer has no public name f
 from .console import MAY_YOU_WRITE, StepFailed, clean, command, interrupted, say, show_failure, stderr
 from .documents import costs
 from .local import emulator, issuer, log_events, sam, up_down
+from .local.listener import check_connections
 from .local.local_stack import CHECKOUT, Stack, StackFolder, load, no_proxy, write
 from .operate.accounts import accounts
 from .operate.dead_letters import dead_letters
@@ -64,6 +65,7 @@ cli.command()(follow)
 def app() -> None:
     """Run the command that the user typed. Print a failure in a few lines, without a stack trace."""
     os.environ |= no_proxy()  # otherwise, boto3 would call even loopback through the user's proxy
+    check_connections()
     try:
         sys.exit(cli(standalone_mode=False))
     except ClickException as misuse:  # the error's text may quote an argument, such as the name of a file

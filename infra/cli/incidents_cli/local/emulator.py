@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 
 from ..console import StepFailed, command, open_private, run
-from . import ministack_guard, state_files
+from . import listener, ministack_guard, state_files
 from .local_stack import CHECKOUT, Stack, StackFolder, subprocess_environment, write
 from .local_stack import load as recorded_stack
 
@@ -91,6 +91,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
             start_new_session=True,  # Ctrl-C then reaches only the command, which stops the emulator cleanly
         )  # fmt: skip
     stack = replace(stack, pid=process.pid, ready=False)
+    listener.trust(stack.port, stack.access_key)
     try:
         stack.save(folder)  # saved at once, so that the next command finds the emulator even if this process dies
         deadline = time.monotonic() + _START_SECONDS

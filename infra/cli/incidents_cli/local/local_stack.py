@@ -11,6 +11,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..console import StepFailed, command
+from . import listener
 from .sign_in import AUDIENCE
 
 if TYPE_CHECKING:
@@ -220,7 +221,10 @@ def operation_name(logical_id: str) -> str:
 
 
 def load(folder: StackFolder) -> Stack | None:
-    """Return the stack that the last `up` recorded, or None without a record. Raises StepFailed for a broken record."""
+    """Return the stack that the last `up` recorded, or None without a record. Trust only its emulator at its port.
+
+    Raises StepFailed for a broken record.
+    """
     try:
         folder.require_own()
         recorded = json.loads(folder.record.read_text())
@@ -228,6 +232,8 @@ def load(folder: StackFolder) -> Stack | None:
         stack = Stack(**{"access_key": ""} | {name: value for name, value in recorded.items() if name in known})
         if not isinstance(stack.port, int) or not isinstance(stack.pid, int | None):
             raise TypeError("port and pid must be whole numbers")
+        if stack.access_key:
+            listener.trust(stack.port, stack.access_key)
         return stack
     except FileNotFoundError:
         return None

@@ -5,9 +5,9 @@ headers, and lets pages of every origin read its answers. The emulator runs func
 anybody who reaches the control plane could run code as the developer.
 
 The emulator's own interpreter runs this file as a script. So at its top, the file imports only the standard library.
-When it starts, it also imports the emulator, the sign-in, the waiting calls and the files of the state. The variable
-AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of
-functions that run at the same time.
+When it starts, it also imports the emulator and four neighbours: the sign-in, the waiting calls, the files of the state
+and the proof of the listener. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port.
+LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Container, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ _API_BYTES, _SIGN_IN_BYTES, _BODY_SECONDS = 10 * 2**20, 64 * 2**10, 30
 class Guard:
     """An ASGI application in front of the emulator's application.
 
-    It answers the requests of the sign-in itself, and passes three kinds of requests on. All others get a 403:
+    It answers the requests of the sign-in itself, and proves that it knows the key: ``prove`` returns the proof for a
+    path, or None. It passes three kinds of requests on. All others get a 403:
 
     - Requests with the stack's key or a key in ``sessions``. These are the keys that the emulator gave to functions.
     - Requests to routes of an API, also from pages of other sites. The API's authorizer checks these requests.
@@ -61,10 +63,11 @@ class Guard:
     """
 
     def __init__(
-        self, application: Application, key: str, port: int, sessions: Container[str], calls: Any, sign_in: Any
+        self, application: Application, key: str, port: int, sessions: Container[str], calls: Any, sign_in: Any,
+        prove: Callable[[str], str | None],
     ) -> None:  # fmt: skip
         self._application, self._key, self._sessions, self._calls = application, key.encode(), sessions, calls
-        self._sign_in = sign_in
+        self._sign_in, self._prove = sign_in, prove
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -80,6 +83,8 @@ class Guard:
                     await _answer(send, 403, *_refusal(passed, _header(scope, b"content-type")), closing)
                 elif scope["path"] == LOAD:
                     await _answer(send, 200, "application/json", json.dumps(self._calls.load()))
+                elif (proof := self._prove(scope["path"])) is not None:
+                    await _answer(send, 200, "text/plain", proof)
                 elif _credentials(scope):
                     await self._application(passed, receive, send)
                 elif self._sign_in.answers(scope["method"], scope["path"]):
@@ -153,7 +158,7 @@ class Guard:
             return scope
         if credentials:
             return _NEEDS_THE_KEY
-        if self._sign_in.answers(method, path):
+        if self._sign_in.answers(method, path) or self._prove(path) is not None:
             return scope
         if method in ("GET", "HEAD") and _DOCUMENT.fullmatch(path):
             return _only(scope, _OF_A_DOCUMENT) | {"query_string": b""}
@@ -300,6 +305,21 @@ def refusing_odd_tokens(authorize: Callable[..., Awaitable[Any]], unauthorized: 
     return authorize_or_refuse
 
 
+def keep_listening(configuration: Any) -> None:
+    """Keep the server's port until this process ends. Otherwise, another user could take it while functions still run.
+
+    The server closes its own sockets first when it stops, and then waits for the calls that run.
+    """
+    create = configuration.create_sockets
+
+    def create_and_keep(self: Any) -> Any:
+        created = create(self)
+        configuration.kept = [listening.dup() for listening in created.insecure_sockets]
+        return created
+
+    configuration.create_sockets = create_and_keep
+
+
 def _neighbour(name: str) -> Any:
     """Import a module of this file's package. The emulator's interpreter does not know the package's folder."""
     folder = str(Path(__file__).parents[2])
@@ -352,8 +372,14 @@ def main() -> None:
     application = _neighbour("state_files").answering_saves(
         emulator.app, emulator._build_persistence_save_dict, persistence
     )
-    emulator.app = Guard(application, key, port, sessions._sessions, calls, sign_in)
-    emulator.main()
+    prove = partial(_neighbour("listener").answer, key)
+    emulator.app = Guard(application, key, port, sessions._sessions, calls, sign_in, prove)
+    server: Any = import_module("hypercorn.config")
+    keep_listening(server.Config)
+    try:
+        emulator.main()
+    finally:
+        runtime.reset()  # ends the workers, which may still send something to the port
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""Lets this process send something to the stack's port only after the stack's emulator has proved its key there.
+
+When a stack stops, another user of the machine may take its port. Without the proof, a command that still runs would
+send its token, the stack's key and incidents to this user, and would take this user's answers for those of the stack.
+
+The emulator's own interpreter imports this file, too. So the file imports only the standard library.
+"""
+
+import hmac
+import secrets
+import socket
+from typing import Any
+
+PROOF = "/_incidents/proof/"
+"""The path at which the guard proves that it knows the stack's key. A random text of 32 characters follows the path."""
+
+_CHARACTERS, _LARGEST_ANSWER, _SUCCESS = 32, 4096, b"HTTP/1.1 200 "
+_keys: dict[int, str] = {}
+
+
+class NotTheStack(ConnectionRefusedError):
+    """Another program listens at the stack's port, or another start of the stack."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"another program, or another start of the stack, answers at 127.0.0.1:{port}")
+
+
+def proof(key: str, challenge: str) -> str:
+    """Return what only a program that knows the key can answer to a challenge."""
+    return hmac.new(key.encode(), f"incidents listener {challenge}".encode(), "sha256").hexdigest()
+
+
+def answer(key: str, path: str) -> str | None:
+    """Return the guard's answer to a GET of ``path``, or None if the path has no challenge."""
+    challenge = path.removeprefix(PROOF)
+    return proof(key, challenge) if path != challenge and len(challenge) == _CHARACTERS else None
+
+
+def trust(port: int, key: str) -> None:
+    """Take a program at ``port`` for the stack's emulator only if it knows ``key``."""
+    _keys[port] = key
+
+
+def check_connections() -> None:
+    """Check each new connection of this process to the port of a trusted stack.
+
+    The method of the standard library is replaced, because all HTTP libraries of the command use it: httpx2, and
+    urllib3 for boto3. A library takes NotTheStack for a failed connection, so it sends nothing. A check before the
+    connection could not see who listens at the moment of the connection.
+    """
+    connect = socket.socket.connect
+
+    def checked(self: socket.socket, address: Any, /) -> None:
+        connect(self, address)
+        if self.family == socket.AF_INET and (key := _keys.get(address[1])) is not None:
+            _require_proof(self, address[1], key)
+
+    socket.socket.connect = checked  # type: ignore[assignment,method-assign]
+
+
+def _require_proof(connection: socket.socket, port: int, key: str) -> None:
+    """Ask for a proof on a new connection, which stays open for the first request. Raises NotTheStack."""
+    challenge = secrets.token_hex(_CHARACTERS // 2)
+    connection.sendall(f"GET {PROOF}{challenge} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    wanted, received = proof(key, challenge).encode(), b""
+    while len(received) < _LARGEST_ANSWER and (part := connection.recv(_LARGEST_ANSWER)):
+        received += part
+        if not received.startswith(_SUCCESS[: len(received)]):
+            break
+        _, is_complete, body = received.partition(b"\r\n\r\n")
+        if is_complete and len(body) >= len(wanted):
+            if hmac.compare_digest(body, wanted):
+                return
+            break
+    raise NotTheStack(port)
