@@ -145,6 +145,12 @@ def test_an_export_continues_after_any_interruption_with_the_same_result(
         assert export(table.reader, file, lambda *_: None) == whole
 
 
+def test_an_export_to_a_folder_is_refused(table: Table, tmp_path: Path) -> None:
+    for folder in (tmp_path, Path()):
+        with pytest.raises(StepFailed, match="is a folder"):
+            export(table.reader, folder, lambda *_: None)
+
+
 def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, tmp_path: Path) -> None:
     file = tmp_path / "acme.jsonl"
     whole = export(table.reader, file, lambda *_: None)

@@ -144,6 +144,20 @@ def test_a_key_that_the_auditor_does_not_trust_is_refused() -> None:
     assert "manifest 1: is signed by another key" in refused.stdout
 
 
+@pytest.mark.parametrize("key", ["zz", "", "0" * 63, "0" * 65, "g" * 64])
+def test_what_is_no_fingerprint_is_refused(tmp_path: Path, key: str) -> None:
+    created()
+    run("history", "seal")
+
+    refused = (
+        run("history", "verify", "--tenant", "acme", "--key", key),
+        pack(tmp_path / "pack", "--key", key),
+    )
+
+    assert [(each.exit_code, "hexadecimal" in each.stderr) for each in refused] == [(2, True)] * 2
+    assert not (tmp_path / "pack").exists()
+
+
 def test_a_tenant_can_be_sealed_whole_and_with_the_proof_of_an_erasure(tmp_path: Path) -> None:
     created()
     assert run("history", "seal", "--tenant", "acme", "--whole").exit_code == 0

@@ -13,7 +13,7 @@ from incidents.domain import timestamps
 from ...console import StepFailed, clean, command, interrupted, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
 from ..tenants.commands import TenantOption, tenant_reader
-from .commands import KeyOption
+from .commands import fingerprint
 
 audit = typer.Typer(no_args_is_help=True, help="Print who changed what in a tenant, or write an auditor's pack.")
 
@@ -72,7 +72,14 @@ def pack_(
     folder: Annotated[
         Path | None, typer.Option("--folder", metavar="DIR", help="The new folder. Default: audit-TENANT-FROM-TO.")
     ] = None,
-    key: KeyOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINGERPRINT",
+            parser=fingerprint,
+            help="The fingerprint of an earlier key that may sign. The stack's key always may.",
+        ),
+    ] = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,

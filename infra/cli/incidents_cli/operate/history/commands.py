@@ -1,6 +1,7 @@
 """The commands of `incidents history`. They seal a history, and check a history against its manifests."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,18 @@ from ...console import StepFailed, clean, say, stderr, step, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption
 from ..tenants.commands import TenantOption, tenant_reader
 
-KeyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--key", metavar="FINGERPRINT", help="The fingerprint of a key that may sign. Default: the stack's key."
-    ),
-]
+
+def fingerprint(given: str) -> str:
+    """Return a fingerprint in lower case, without the colons and blanks that other programs write.
+
+    Raises typer.BadParameter for a text that is no SHA-256.
+    """
+    plain = re.sub(r"[:\s]", "", given).lower()
+    if not re.fullmatch("[0-9a-f]{64}", plain):
+        raise typer.BadParameter("a fingerprint has 64 hexadecimal digits")
+    return plain
+
+
 _RECENT = ("settling", "unsettled")  # the outcomes of tenants whose newest changes may not be in the index yet
 
 history = typer.Typer(no_args_is_help=True, help="Seal the history of a tenant, or check it against its seals.")
@@ -73,7 +80,14 @@ def seal(
 @history.command()
 def verify(
     tenant_id: TenantOption,
-    key: KeyOption = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINGERPRINT",
+            parser=fingerprint,
+            help="The fingerprint of a key that may sign. Default: the stack's key.",
+        ),
+    ] = None,
     table: TableOption = None,
     stack: StackOption = None,
     region: RegionOption = None,
@@ -87,7 +101,7 @@ def verify(
 
     deployment = Deployment(stack, region)
     reader = tenant_reader(tenant_id, table, stack, region)
-    keys = set(map(manifest_bucket.plain, key or [manifest_bucket.fingerprint(deployment)]))
+    keys = set(key or [manifest_bucket.fingerprint(deployment)])
     with step("Checking the history", "Checked the history"):
         # The check reads all manifests first. Otherwise, they could have a change that the table did not have yet.
         manifests = manifest_bucket.lines(deployment, tenant_id)

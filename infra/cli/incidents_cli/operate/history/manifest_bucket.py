@@ -1,6 +1,5 @@
 """Read the manifests of a tenant from the bucket, and the fingerprint of the key that signs them."""
 
-import re
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
@@ -28,11 +27,6 @@ def fingerprint(deployment: Deployment) -> str:
     bucket_of(deployment)
     answer: dict[str, Any] = deployment.client("kms").get_public_key(KeyId=deployment.outputs["HistoryKey"])
     return sha256(answer["PublicKey"]).hexdigest()
-
-
-def plain(given: str) -> str:
-    """Return a fingerprint in lower case, without the colons and blanks that other programs write."""
-    return re.sub(r"[:\s]", "", given).lower()
 
 
 def lines(deployment: Deployment, tenant_id: str) -> Iterator[bytes]:

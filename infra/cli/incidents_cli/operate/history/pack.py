@@ -82,7 +82,7 @@ def write(
     except FileExistsError:
         raise StepFailed(f"{folder} exists already.", "", "Name a new folder: --folder DIR") from None
     try:
-        keys = {fingerprint, *map(manifest_bucket.plain, earlier)}
+        keys = {fingerprint, *earlier}
         return _fill(folder, deployment, reader, choice, keys, fingerprint)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
