@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..console import StepFailed
+from ..console import StepFailed, command
 from ..local import issuer
 from ..local.emulator import running_stack
 from ..local.local_stack import StackFolder
@@ -46,9 +46,14 @@ def api_client(url: str | None, tenant: str | None, app: str | None) -> Iterator
         with client:
             yield client
     except GrcError as error:
-        raise StepFailed(
-            "A call of the API failed.", f"  {error}", f"Check the options, --url and the token in {TOKEN}."
-        ) from None
+        raise StepFailed("A call of the API failed.", f"  {error}", advice_for(url)) from None
+
+
+def advice_for(url: str | None) -> str:
+    """Return the advice after an error of the API."""
+    if url is None:
+        return f"Check the options. Check that the stack still runs: {command('status')}"
+    return f"Check the options, --url and the token in {TOKEN}."
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
 from ...console import StepFailed, clean, command, interrupted, require_regular, say, stderr, writing
-from ..api import TOKEN, address_and_token
+from ..api import TOKEN, address_and_token, advice_for
 from . import mapping, tables
 from .job import ClosedWithoutDate, Counts, Job, OtherApps, of_sheet
 from .moments import ORDERS
@@ -198,7 +198,7 @@ def _import(job: Job, url: str | None, concurrency: int, names: ClaimNames) -> C
             return importer.run_import(job, progress, client, f"{job.tenant} {job.app or ''} {base_url}", concurrency)
         except GrcError as error:
             raise StepFailed(
-                "The API cannot be used.", f"  {error}", f"Check --url and the token in {TOKEN}, then import again."
+                "The API cannot be used.", f"  {error}", f"Import again when it can be used. {advice_for(url)}"
             ) from None
 
 
