@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from incidents_cli.console import StepFailed
-from incidents_cli.local import emulator, sam, up_down
+from incidents_cli.local import emulator, listener, sam, up_down
 from incidents_cli.local.local_stack import Stack, StackFolder, load, write
 
 from tests.support.checkout import free_port
@@ -122,16 +122,23 @@ def test_a_folder_that_somebody_else_can_change_is_not_used(
 
 WRITES = "for name in names[:{count}]: open(os.path.join(state, name + '.json'), 'w').write('new')"
 EMULATOR = """# ministack
-import http.server, os, signal, sys, time
+import http.server, os, signal, sys
+from incidents_cli.local import listener
 port, state, names = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
 def end(*_):
     {writes}
     sys.exit()
 class Answers(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.answer(200, listener.answer(os.environ["AWS_ACCESS_KEY_ID"], self.path).encode())
     def do_POST(self):
-        is_full = os.path.exists(os.path.join(state, "full"))
-        body = b'{{"reason": "no space", "needed": 12345}}' if is_full else b""
-        self.send_response(507 if is_full else 204)
+        if os.path.exists(os.path.join(state, "full")):
+            self.answer(507, b'{{"reason": "no space", "needed": 12345}}')
+        else:
+            self.answer(204, b"")
+    def answer(self, status, body):
+        self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -146,6 +153,8 @@ server.serve_forever()
 def emulating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[Stack, StackFolder]]]:
     """Yield a function that starts a replacement of the emulator, whose state is from an earlier stop."""
     monkeypatch.setenv("INCIDENTS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(socket.socket, "connect", socket.socket.connect)  # restores the method after the test
+    listener.check_connections()
     folder = StackFolder()
     folder.make()
     processes = []

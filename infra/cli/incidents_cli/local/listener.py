@@ -16,6 +16,7 @@ PROOF = "/_incidents/proof/"
 
 _CHARACTERS, _LARGEST_ANSWER, _SUCCESS = 32, 4096, b"HTTP/1.1 200 "
 _keys: dict[int, str] = {}
+_connect = socket.socket.connect
 
 
 class NotTheStack(ConnectionRefusedError):
@@ -48,14 +49,13 @@ def check_connections() -> None:
     urllib3 for boto3. A library takes NotTheStack for a failed connection, so it sends nothing. A check before the
     connection could not see who listens at the moment of the connection.
     """
-    connect = socket.socket.connect
+    socket.socket.connect = _connect_and_check  # type: ignore[assignment,method-assign]
 
-    def checked(self: socket.socket, address: Any, /) -> None:
-        connect(self, address)
-        if self.family == socket.AF_INET and (key := _keys.get(address[1])) is not None:
-            _require_proof(self, address[1], key)
 
-    socket.socket.connect = checked  # type: ignore[assignment,method-assign]
+def _connect_and_check(connection: socket.socket, address: Any, /) -> None:
+    _connect(connection, address)
+    if connection.family == socket.AF_INET and (key := _keys.get(address[1])) is not None:
+        _require_proof(connection, address[1], key)
 
 
 def _require_proof(connection: socket.socket, port: int, key: str) -> None:
