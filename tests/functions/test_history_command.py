@@ -136,6 +136,25 @@ def test_a_sealed_tenant_verifies_until_somebody_falsifies_it() -> None:
     assert refused.stdout == f"{incident['id']}: its values do not lead back to the values after change 1\n"
 
 
+def test_an_appended_change_is_found_though_the_incident_has_an_older_version(tmp_path: Path) -> None:
+    incident = created()
+    run("history", "seal")
+    changes = boto3.client("dynamodb", region_name="us-east-1")
+    stored = changes.get_item(
+        TableName=os.environ["TABLE_NAME"],
+        Key={"pk": {"S": "TENANT#acme#CHANGE"}, "sk": {"S": f"{incident['id']}#0000000001"}},
+    )["Item"]
+    forged: dict[str, Any] = {"version": {"N": "2"}, "sk": {"S": f"{incident['id']}#0000000002"}, "by": {"S": "ceo"}}
+    changes.put_item(TableName=os.environ["TABLE_NAME"], Item={**stored, **forged})
+
+    refused = run("history", "verify", "--tenant", "acme")
+
+    assert str(failure(refused)).startswith("Faults: ")
+    assert "do not fit the tenant, the schema version 1, or its last change" in refused.stdout
+    assert "but the history has faults" in str(failure(pack(tmp_path / "pack")))
+    assert "ceo" in (tmp_path / "pack" / "changes.csv").read_text()
+
+
 def test_a_key_that_the_auditor_does_not_trust_is_refused() -> None:
     created()
     run("history", "seal")

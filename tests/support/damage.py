@@ -70,6 +70,17 @@ def _pretended_conversion(_: Random, incident: Item, changes: list[Item]) -> Non
     incident |= stored_form.chain_head(change._replace(hash=own))
 
 
+def _appended(_: Random, incident: Item, changes: list[Item]) -> None:
+    """Append a change that fits the chain, and leave the incident as it is."""
+    last = stored_form.to_change(changes[-1])
+    if last.hash is None:
+        raise ValueError("the next change begins a chain")
+    values = stored_form.to_incident(incident).incident
+    change = Change(last.version + 1, last.at, "mallory", "updated", {}, nonce="0" * 32)
+    own = wire_form.change_hash(values["tenant_id"], values["id"], change, last.hash)
+    changes.append(stored_form.from_change(values, change._replace(hash=own)))
+
+
 def _set(name: str, value: Item) -> Damage:
     return lambda random, _, changes: random.choice(changes).update({name: value})
 
@@ -85,6 +96,7 @@ DAMAGES: dict[str, Damage] = {
     "no hash": lambda random, _, changes: random.choice(changes).pop("hash"),
     "a removed change": _removed,
     "an added change": _added,
+    "an appended change": _appended,
     "swapped changes": _swapped,
     "another first value": _other_first_value,
     "a pretended conversion": _pretended_conversion,

@@ -66,6 +66,11 @@ DAMAGES: dict[str, tuple[Damage, set[str]]] = {
     "a member that nobody knows": (lambda _, changes: changes[1].update(note="x"), {"change 2"}),
     "a removed hash": (lambda _, changes: changes[0].pop("hash"), {"change 2"}),
     "a removed change": (lambda _, changes: changes.pop(0), {"change"}),
+    "an added change": (lambda _, changes: changes.append({**changes[-1], "version": 3}), {"change"}),
+    "an added change without a hash": (
+        lambda _, changes: changes.append({"version": 3, "at": changes[-1]["at"], "by": "ceo", "action": "updated",
+                                           "changes": {}}), {"change"},
+    ),
     "a cut trail": (lambda _, changes: changes.pop(), {"change", "lead back"}),
     "a value that no change has": (lambda incident, _: incident.update(title="Laptop found"), {"lead back"}),
     "a value after its last change": (lambda incident, _: incident.update(severity="low"), {"severity is not"}),

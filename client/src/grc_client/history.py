@@ -19,9 +19,10 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
     """Return the faults in the history of an incident, or an empty list. ``changes`` are all changes, oldest first.
 
     A fault is a change that differs from its hash, a gap in a chain of hashes, or an incident whose values do not lead
-    back to the first values. An incident of a newer ``schema_version`` has a fault, too, because this version of the
-    client cannot check its values. Changes of release 0.1.0 have no hash and are not checked. The function cannot
-    notice a history that somebody computed anew as a whole.
+    back to the first values. A change that is newer than the incident is a fault, too. If somebody may have changed the
+    incident after you read it, read the incident and its changes again. An incident of a newer ``schema_version`` has a
+    fault, because this version of the client cannot check its values. Changes of release 0.1.0 have no hash and are not
+    checked. The function cannot notice a history that somebody computed anew as a whole.
     """
     faults: list[str] = []
     values = _hashed(incident.model_dump(exclude_unset=True))
@@ -34,7 +35,8 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         )
     latest: dict[str, Any] = {}
     for change in changes:
-        if change.version > incident.version:  # somebody changed the incident after it was read
+        if change.version > incident.version:
+            faults.append(f"change {change.version} is newer than the incident, which has version {incident.version}")
             break
         if change.version != last + 1:
             faults.append(f"change {change.version} follows change {last}")

@@ -70,9 +70,23 @@ export class Api {
     return this.#get(`${pathTo(id)}/changes`, query, signal);
   }
 
-  /** Return the incident and all pages of its changes as texts, in which each number has the digits of the service. */
+  /**
+   * Return the incident and all pages of its changes as texts, in which each number has the digits of the service. If
+   * somebody changes the incident meanwhile, this reads again, up to five times.
+   */
   async history(id: string, signal: AbortSignal): Promise<{ incident: string; pages: string[] }> {
-    const incident = await this.#text("GET", pathTo(id), signal);
+    let incident = await this.#text("GET", pathTo(id), signal);
+    let pages: string[] = [];
+    for (let read = 0; read < 5; read += 1) {
+      pages = await this.#pagesOfChanges(id, signal);
+      const now = await this.#text("GET", pathTo(id), signal);
+      if (now === incident) break;
+      incident = now;
+    }
+    return { incident, pages };
+  }
+
+  async #pagesOfChanges(id: string, signal: AbortSignal): Promise<string[]> {
     const pages: string[] = [];
     let cursor: string | null = null;
     do {
@@ -81,7 +95,7 @@ export class Api {
       pages.push(page);
       cursor = (JSON.parse(page) as ChangePage).next_cursor;
     } while (cursor !== null);
-    return { incident, pages };
+    return pages;
   }
 
   async findings(id: string, cursor: string | null, signal: AbortSignal): Promise<FindingPage> {

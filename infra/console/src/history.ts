@@ -38,7 +38,10 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
   let hashed: Fields | null = null;
   for (const change of pages.flatMap((page) => (parsed(page) as Fields).get("items") as Fields[])) {
     const number = whole(change.get("version"));
-    if (number > version) break; // somebody changed the incident after it was read
+    if (number > version) {
+      faults.push(`change ${number} is newer than the incident, which has version ${version}`);
+      break;
+    }
     if (number !== last + 1) faults.push(`change ${number} follows change ${last}`);
     last = number;
     const changed: Fields = new Map([...(change.get("changes") as Fields)].map(([field, ends]) => [

@@ -186,18 +186,13 @@ def line_of(incident: IncidentWithTrail, reader: TenantReader, unreadable: list[
     if incident.item is None:
         return _Line(incident.incident_id, None, 0, is_whole=False)
     try:
-        stored, changes = (
-            stored_form.to_incident(incident.item),
-            [stored_form.to_change(item) for item in incident.changes],
-        )
-        if len(changes) < stored.version:  # somebody has changed the incident between the reads, or the trail has gaps
-            _, item, later = reader.incident(incident.incident_id)
-            stored, changes = (
-                stored_form.to_incident(item or incident.item),
-                [stored_form.to_change(item) for item in later],
-            )
-        until_then = [change for change in changes if change.version <= stored.version]
-        trail = ",".join(map(wire_form.dump_change, until_then))
+        stored = stored_form.to_incident(incident.item)
+        changes = [stored_form.to_change(item) for item in incident.changes]
+        if len(changes) != stored.version:  # somebody has changed the incident between the reads, or the trail is wrong
+            _, item, at_once = reader.incident(incident.incident_id)
+            stored = stored_form.to_incident(item or incident.item)
+            changes = [stored_form.to_change(item) for item in at_once]
+        trail = ",".join(map(wire_form.dump_change, changes))
         derived = f',"derived":["{model.TOLD_AT}"]' if model.is_derived(stored.incident) else ""
         text = f'{{"incident":{wire_form.dump_incident(stored.incident)}{derived},"changes":[{trail}]}}\n'
     except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
@@ -208,4 +203,5 @@ def line_of(incident: IncidentWithTrail, reader: TenantReader, unreadable: list[
             f"The incident {incident.incident_id} cannot be read.", f"  {type(error).__name__}: {error}",
             f"Find the cause ({command('verify')}) and fix it. Then run the export again to continue from here.",
         ) from None  # fmt: skip
-    return _Line(incident.incident_id, text, len(until_then), is_whole=len(until_then) == stored.version)
+    is_whole = [change.version for change in changes] == [*range(1, stored.version + 1)]
+    return _Line(incident.incident_id, text, len(changes), is_whole)
