@@ -1,5 +1,8 @@
 """Tests of the tables and the picture of `incidents metrics show`."""
 
+import json
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,27 @@ def test_the_picture_interrupts_its_lines_on_days_without_a_value(
 
     assert len(lines) == 6
     assert all(sum(value != value for value in line) == len(QUIET) for line in lines)  # only nan differs from itself
+
+
+def test_a_settings_file_in_the_current_folder_is_not_obeyed(answer: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("savefig.facecolor: red\n")
+    program = (
+        "import json, pathlib, sys; from incidents_cli.operate import metrics_view; "
+        "metrics_view.draw(json.load(sys.stdin), 'acme', pathlib.Path('trend.png')); "
+        "import matplotlib; print(matplotlib.rcParams['savefig.facecolor'])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(answer),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "auto\n"
+    assert (tmp_path / "trend.png").exists()
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes", ".png", "notes.png.gz", "notes.exe"])

@@ -1,5 +1,6 @@
 """Show metrics to people, as tables and a trend in the terminal or as a picture."""
 
+from contextlib import chdir
 from datetime import date, timedelta
 from io import BytesIO
 from itertools import pairwise
@@ -145,7 +146,9 @@ def draw(answer: dict[str, Any], tenant: str, file: Path) -> None:
     An older file stays unchanged until the picture is complete. Raises StepFailed if the name does not end in ``.png``.
     """
     check_name(file)
-    import matplotlib as mpl  # takes 1.7 s, and only developers have it installed
+    # The library obeys a file `matplotlibrc` in the current folder, which another user may have put there.
+    with chdir("/"):
+        import matplotlib as mpl  # takes 1.7 s, and only developers have it installed
 
     mpl.use("agg")
     mpl.rcParams["date.converter"] = "concise"
