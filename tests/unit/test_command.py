@@ -29,6 +29,12 @@ def test_costs_prints_the_cost_tables() -> None:
     assert printed.output == "".join(f"{table}\n" for table in costs.tables().values())
 
 
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e400", "-1", "86401"])
+def test_an_erasure_waits_at_most_a_day(seconds: str) -> None:
+    refused = CliRunner().invoke(cli, ["tenant", "erase", "--tenant", "acme", "--quiet-seconds", seconds])
+    assert (refused.exit_code, "--quiet-seconds" in refused.stderr) == (2, True)
+
+
 def test_a_hint_begins_with_uv_run_if_uv_started_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV", "/usr/bin/uv")
     assert command("up") == "uv run incidents up"

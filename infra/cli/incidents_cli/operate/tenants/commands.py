@@ -115,7 +115,7 @@ def erase(
     ] = None,
     quiet_seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="End after this number of seconds without a new item. Default: 120."),
+        typer.Option(min=0, max=86_400, help="End after this number of seconds without a new item. Default: 120."),
     ] = None,
     table: TableOption = None,
     stack: StackOption = None,
