@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,8 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     before = stack.status
 
     with another_user_who_wants_the_port(stack) as sent_to_the_user:
+        written = datetime.now(UTC).isoformat()
+        client.post(json={"title": "its record of the stream is read before the stop or after it"})
         stack.answer("down")
     assert [line for line in sent_to_the_user if line] == ["GET", "Host"]
     assert not (stack.home / "tmp").exists(), "the code that workers unpacked is removed"
@@ -237,6 +240,8 @@ def test_down_and_up_keep_the_data(stack: Checkout) -> None:
     assert started.returncode == 0, started.stderr
     assert ALREADY_BUILT in started.stderr
     assert ALREADY_DEPLOYED in started.stderr
+
+    until(lambda: '"records":' in stack.answer("logs", "publish_incident_events", "--since", written), 20, every=0.5)
 
     # While the stack was stopped, a process of another user may have got the key or a token.
     assert client.get(f"/{incident['id']}").status_code == 401

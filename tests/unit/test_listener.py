@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -152,6 +153,27 @@ def test_a_port_of_no_stack_is_not_asked() -> None:
         with_httpx2(port)
 
     assert len(received) == 1
+
+
+def test_a_program_that_answers_byte_by_byte_keeps_no_command() -> None:
+    head = iter(b"HTTP/1.1 200 OK\r\n" + b"x" * 4000)
+
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            for byte in head:
+                connection.sendall(bytes([byte]))
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        listener.trust(port, KEY)
+        answering = threading.Thread(target=lambda: drip(server.accept()[0]))
+        answering.start()
+        with pytest.raises(httpx2.ConnectTimeout):
+            httpx2.get(f"http://127.0.0.1:{port}/", timeout=0.5, trust_env=False)
+        answering.join()
+
+    assert len(bytes(head)) > 3900
 
 
 def test_a_program_that_answers_too_slowly_is_no_stack() -> None:

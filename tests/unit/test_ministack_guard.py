@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,7 +12,12 @@ from typing import Any
 
 import pytest
 from incidents_cli.local import listener, ministack_guard
-from incidents_cli.local.ministack_guard import LOAD, Guard, keep_listening, load_sign_in, refusing_odd_tokens
+from incidents_cli.local.ministack_guard import (
+    LOAD,
+    Guard,
+    load_sign_in,
+    refusing_odd_tokens,
+)
 from incidents_cli.local.sign_in import AUTHORIZE, OPEN, TOKEN, ticket
 from incidents_cli.local.waiting_calls import Calls
 
@@ -622,27 +626,3 @@ def test_the_guard_proves_its_key_to_no_page_and_only_for_a_challenge(challenge:
 
     assert passed is None
     assert answered[0]["status"] == 403
-
-
-def test_the_port_stays_taken_after_the_server_closes_its_sockets() -> None:
-    class OpenSockets:
-        def __init__(self) -> None:
-            self.insecure_sockets = [socket.create_server(("127.0.0.1", 0))]
-
-    class ServerConfiguration:
-        kept: tuple[socket.socket, ...] = ()
-
-        def create_sockets(self) -> OpenSockets:
-            return OpenSockets()
-
-    keep_listening(ServerConfiguration)
-    (listening,) = ServerConfiguration().create_sockets().insecure_sockets
-    port = listening.getsockname()[1]
-
-    listening.close()
-
-    with pytest.raises(OSError, match="in use"):
-        socket.create_server(("127.0.0.1", port))
-    for kept in ServerConfiguration.kept:
-        kept.close()
-    socket.create_server(("127.0.0.1", port)).close()

@@ -11,6 +11,8 @@
 ``waiting_calls``    runs in the emulator's process: lets calls of functions wait above the limit
 ``state_files``      runs in the emulator's process: writes the state while the emulator runs
 ``listener``         checks that the stack's emulator listens at the stack's port
+``stream_records``   runs in the emulator's process: keeps the records of the streams over a stop
+``kept_port``        runs in the emulator's process: keeps the port until the process ends
 ``sign_in``          runs in the emulator's process: lets a person sign in to the console
 ``sign_in_pages``    runs in the emulator's process: the pages of the sign-in
 ``issuer``           publishes the keys of the development token issuer, and signs its tokens

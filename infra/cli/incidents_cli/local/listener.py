@@ -9,12 +9,13 @@ The emulator's own interpreter imports this file, too. So the file imports only 
 import hmac
 import secrets
 import socket
+import time
 from typing import Any
 
 PROOF = "/_incidents/proof/"
 """The path at which the guard proves that it knows the stack's key. A random text of 32 characters follows the path."""
 
-_CHARACTERS, _LARGEST_ANSWER, _SUCCESS = 32, 4096, b"HTTP/1.1 200 "
+_CHARACTERS, _LARGEST_ANSWER, _SUCCESS, _SECONDS = 32, 4096, b"HTTP/1.1 200 ", 10
 _keys: dict[int, str] = {}
 _connect = socket.socket.connect
 
@@ -59,17 +60,24 @@ def _connect_and_check(connection: socket.socket, address: Any, /) -> None:
 
 
 def _require_proof(connection: socket.socket, port: int, key: str) -> None:
-    """Ask for a proof on a new connection, which stays open for the first request. Raises NotTheStack."""
+    """Ask for a proof on a new connection, which stays open for the first request.
+
+    Raises NotTheStack, or TimeoutError if the complete proof takes longer than the connection's timeout.
+    """
     challenge = secrets.token_hex(_CHARACTERS // 2)
-    connection.sendall(f"GET {PROOF}{challenge} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    timeout = connection.gettimeout()
+    ends = time.monotonic() + (timeout or _SECONDS)
     wanted, received = proof(key, challenge).encode(), b""
-    while len(received) < _LARGEST_ANSWER and (part := connection.recv(_LARGEST_ANSWER)):
-        received += part
-        if not received.startswith(_SUCCESS[: len(received)]):
+    connection.sendall(f"GET {PROOF}{challenge} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    while len(received) < _LARGEST_ANSWER:
+        connection.settimeout(max(0.001, ends - time.monotonic()))  # another program may send byte by byte
+        received += (part := connection.recv(_LARGEST_ANSWER))
+        if not part or not received.startswith(_SUCCESS[: len(received)]):
             break
         _, is_complete, body = received.partition(b"\r\n\r\n")
         if is_complete and len(body) >= len(wanted):
-            if hmac.compare_digest(body, wanted):
-                return
-            break
+            if not hmac.compare_digest(body, wanted):
+                break
+            connection.settimeout(timeout)
+            return
     raise NotTheStack(port)

@@ -5,9 +5,9 @@ headers, and lets pages of every origin read its answers. The emulator runs func
 anybody who reaches the control plane could run code as the developer.
 
 The emulator's own interpreter runs this file as a script. So at its top, the file imports only the standard library.
-When it starts, it also imports the emulator and four neighbours: the sign-in, the waiting calls, the files of the state
-and the proof of the listener. The variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port.
-LAMBDA_ACCOUNT_CONCURRENCY is the number of calls of functions that run at the same time.
+When it starts, it also imports the emulator and those of its neighbours that run in the emulator's process. The
+variable AWS_ACCESS_KEY_ID holds the stack's key. GATEWAY_PORT is the port. LAMBDA_ACCOUNT_CONCURRENCY is the number of
+calls of functions that run at the same time.
 """
 
 import asyncio
@@ -305,21 +305,6 @@ def refusing_odd_tokens(authorize: Callable[..., Awaitable[Any]], unauthorized: 
     return authorize_or_refuse
 
 
-def keep_listening(configuration: Any) -> None:
-    """Keep the server's port until this process ends. Otherwise, another user could take it while functions still run.
-
-    The server closes its own sockets first when it stops, and then waits for the calls that run.
-    """
-    create = configuration.create_sockets
-
-    def create_and_keep(self: Any) -> Any:
-        created = create(self)
-        configuration.kept = [listening.dup() for listening in created.insecure_sockets]
-        return created
-
-    configuration.create_sockets = create_and_keep
-
-
 def _neighbour(name: str) -> Any:
     """Import a module of this file's package. The emulator's interpreter does not know the package's folder."""
     folder = str(Path(__file__).parents[2])
@@ -369,13 +354,16 @@ def main() -> None:
     functions.execution_credentials = runtime.execution_credentials = secret_credentials
     sign_in = load_sign_in(f"http://127.0.0.1:{port}", key, Path.cwd())
     persistence: Any = import_module("ministack.core.persistence")
-    application = _neighbour("state_files").answering_saves(
-        emulator.app, emulator._build_persistence_save_dict, persistence
-    )
+    dynamodb: Any = import_module("ministack.services.dynamodb")
+    records = _neighbour("stream_records")
+    records.restore(dynamodb, persistence)
+    services = records.with_records(emulator._build_persistence_save_dict, dynamodb, functions)
+    emulator._build_persistence_save_dict = services  # a clean stop saves them, too
+    application = _neighbour("state_files").answering_saves(emulator.app, services, persistence)
     prove = partial(_neighbour("listener").answer, key)
     emulator.app = Guard(application, key, port, sessions._sessions, calls, sign_in, prove)
     server: Any = import_module("hypercorn.config")
-    keep_listening(server.Config)
+    _neighbour("kept_port").keep_ports(server.Config)
     try:
         emulator.main()
     finally:
