@@ -1,9 +1,10 @@
 """Tests that the emulator's port stays taken while the emulator stops."""
 
+import resource
 import socket
 
 import pytest
-from incidents_cli.local.kept_port import keep_ports
+from incidents_cli.local.kept_port import KeptPort, keep_ports
 
 
 def test_the_port_stays_taken_and_resets_connections_after_the_server_closes_its_sockets() -> None:
@@ -32,3 +33,24 @@ def test_the_port_stays_taken_and_resets_connections_after_the_server_closes_its
             late.recv(1)
     listening.shutdown(socket.SHUT_RDWR)  # ends the thread
     socket.socket.close(listening)
+
+
+def test_connections_leave_files_to_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        kept = KeptPort(made.family, made.type, made.proto, fileno=made.detach())
+    with (
+        socket.create_connection(kept.getsockname()) as early,
+        kept.accept()[0] as accepted,
+        socket.create_connection(kept.getsockname()) as late,
+    ):
+        limit = accepted.fileno() + 256 + 1  # the next connection has a higher number
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+
+        with pytest.raises(BlockingIOError):
+            kept.accept()
+
+        with pytest.raises(ConnectionResetError):
+            late.recv(1)
+        accepted.sendall(b"x")
+        assert early.recv(1) == b"x"
+    socket.socket.close(kept)

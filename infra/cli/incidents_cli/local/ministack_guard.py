@@ -305,6 +305,20 @@ def refusing_odd_tokens(authorize: Callable[..., Awaitable[Any]], unauthorized: 
     return authorize_or_refuse
 
 
+def ending_workers(application: Application, end_workers: Callable[[], object]) -> Application:
+    """Return an ASGI application that ends the workers of functions when the server has stopped and saved its state.
+
+    Otherwise, the process would wait for calls whose requests nobody answers any more.
+    """
+
+    async def answer(scope: Scope, receive: Any, send: Any) -> None:
+        await application(scope, receive, send)
+        if scope["type"] == "lifespan":
+            end_workers()
+
+    return answer
+
+
 def _neighbour(name: str) -> Any:
     """Import a module of this file's package. The emulator's interpreter does not know the package's folder."""
     folder = str(Path(__file__).parents[2])
@@ -361,13 +375,11 @@ def main() -> None:
     emulator._build_persistence_save_dict = services  # a clean stop saves them, too
     application = _neighbour("state_files").answering_saves(emulator.app, services, persistence)
     prove = partial(_neighbour("listener").answer, key)
-    emulator.app = Guard(application, key, port, sessions._sessions, calls, sign_in, prove)
+    guard = Guard(application, key, port, sessions._sessions, calls, sign_in, prove)
+    emulator.app = ending_workers(guard, runtime.reset)
     server: Any = import_module("hypercorn.config")
     _neighbour("kept_port").keep_ports(server.Config)
-    try:
-        emulator.main()
-    finally:
-        runtime.reset()  # ends the workers, which may still send something to the port
+    emulator.main()
 
 
 if __name__ == "__main__":
