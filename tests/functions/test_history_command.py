@@ -337,6 +337,62 @@ def test_a_pack_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.
     assert pack(tmp_path / "pack").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["README.md", "manifests.jsonl", "an earlier pack"])
+def test_a_pack_is_not_written_into_a_folder_that_somebody_put_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    created()
+    run("history", "seal")
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    (other / name).write_text("kept")
+    mkdir = Path.mkdir
+
+    def replaced(folder: Path, *arguments: Any, **named: Any) -> None:
+        mkdir(folder, *arguments, **named)
+        folder.rename(tmp_path / "away")
+        other.rename(folder)
+
+    monkeypatch.setattr(Path, "mkdir", replaced)
+
+    refused = failure(pack(tmp_path / "pack"))
+
+    assert "is not the folder that this command has created" in str(refused)
+    assert {file.name: file.read_text() for file in (tmp_path / "pack").iterdir()} == {name: "kept"}
+    assert not [*(tmp_path / "away").iterdir()]
+
+
+@pytest.mark.parametrize("moment", ["the manifests", "the contents"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_pack_stays_in_its_folder_if_somebody_moves_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, is_link: bool
+) -> None:
+    created()
+    run("history", "seal")
+    victim, moved = tmp_path / "victim", tmp_path / "moved"
+    victim.mkdir()
+    (victim / "README.md").write_text("kept")
+    name = "write_keys" if moment == "the manifests" else "write_contents"
+    step = getattr(pack_files, name)
+
+    def after_a_move(*arguments: Any) -> Any:
+        folder = tmp_path / "pack"
+        folder.rename(moved)
+        if is_link:
+            folder.symlink_to(victim)
+        else:
+            victim.rename(folder)
+        return step(*arguments)
+
+    monkeypatch.setattr(pack_files, name, after_a_move)
+
+    pack(tmp_path / "pack")
+
+    assert {file.name: file.read_text() for file in (tmp_path / "pack").iterdir()} == {"README.md": "kept"}
+    assert {"README.md", "contents.csv", "manifests.jsonl"} <= {file.name for file in moved.iterdir()}
+    assert Path.cwd() != moved
+
+
 def test_a_failed_seal_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     created()
 

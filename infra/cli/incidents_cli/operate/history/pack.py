@@ -6,11 +6,12 @@ files are views of the export: the population and the changes of the period, the
 
 import csv
 import json
+import os
 import shutil
 import time
 from base64 import b64decode
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from datetime import UTC, date, datetime
 from hashlib import file_digest, sha256
 from itertools import islice
@@ -77,15 +78,46 @@ def write(
     the folder does not exist.
     """
     fingerprint = manifest_bucket.fingerprint(deployment)
+    with _new_current_folder(folder):
+        return _fill(Path(), deployment, reader, choice, {fingerprint, *earlier}, fingerprint)
+
+
+@contextmanager
+def _new_current_folder(folder: Path) -> Iterator[None]:
+    """Create a private folder, which is the current folder in the block. After an error, remove it and its files.
+
+    Another user of the folder above may put a folder or a link of the same name in its place. So the block's files
+    have names without the folder, and the folder that was opened must be new. Raises StepFailed.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         raise StepFailed(f"{folder} exists already.", "", "Name a new folder: --folder DIR") from None
     try:
-        keys = {fingerprint, *earlier}
-        return _fill(folder, deployment, reader, choice, keys, fingerprint)
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            state = os.fstat(opened)
+            with chdir(opened):
+                if state.st_uid != os.geteuid() or state.st_mode & 0o077 or any(Path().iterdir()):
+                    advice = "Name a folder at a place where nobody else may write: --folder DIR"
+                    raise StepFailed(f"{folder} is not the folder that this command has created.", "", advice)
+                with _removed_after_an_error():
+                    yield
+        finally:
+            os.close(opened)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.rmdir()  # this does not remove a folder with files
+        raise
+
+
+@contextmanager
+def _removed_after_an_error() -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for file in Path().iterdir():
+            file.unlink()
         raise
 
 
