@@ -120,6 +120,41 @@ def test_a_folder_that_somebody_else_can_change_is_not_used(
         assert "INCIDENTS_HOME" in refused.value.advice
 
 
+@pytest.mark.parametrize("way", ["foreign", "writable", "foreign link", "writable for a group"])
+def test_a_folder_that_somebody_else_can_replace_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A person who can rename the folder can put another folder there, and can run code as the user."""
+    above = tmp_path / "above"
+    (above / "between").mkdir(parents=True)
+    monkeypatch.setenv("INCIDENTS_HOME", str(above / "between" / "home"))
+    folder = StackFolder()
+    for mode in (0o755, 0o1777, 0o775):  # many systems give a new folder to a group of the user alone
+        above.chmod(mode)
+        folder.make()
+        Stack(4566).save(folder)
+        assert load(folder) is not None
+    if way == "writable":
+        above.chmod(0o777)
+    elif way == "writable for a group":
+        status = Path.stat
+        group = os.stat_result([0o40775, *status(above)[1:5], 12345, *status(above)[6:10]])
+        monkeypatch.setattr(Path, "stat", lambda path: group if path == above else status(path))
+    else:
+        lstat = Path.lstat
+        if way == "foreign link":
+            above.rename(tmp_path / "elsewhere")
+            above.symlink_to("elsewhere")
+            assert load(folder) is not None
+        foreign = os.stat_result([*lstat(above)[:4], 12345, *lstat(above)[5:10]])
+        monkeypatch.setattr(Path, "lstat", lambda path: foreign if path == above else lstat(path))
+    for use in (StackFolder.make, load):
+        with pytest.raises(StepFailed, match="could put another folder in the place") as refused:
+            use(folder)
+        assert str(above) in refused.value.detail
+        assert "INCIDENTS_HOME" in refused.value.advice
+
+
 WRITES = "for name in names[:{count}]: open(os.path.join(state, name + '.json'), 'w').write('new')"
 EMULATOR = """# ministack
 import http.server, os, signal, sys

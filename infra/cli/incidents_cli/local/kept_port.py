@@ -54,6 +54,7 @@ def _reset(connection: socket.socket) -> None:
 def keep_ports(configuration: Any) -> None:
     """Let the server's class of configurations create each of its listening sockets as a KeptPort."""
     create = configuration.create_sockets
+    configuration.backlog = 1024  # with the usual 100, the system may reset some of 400 connections at once
 
     def create_and_keep(self: Any) -> Any:
         created = create(self)

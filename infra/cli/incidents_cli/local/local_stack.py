@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,7 +65,7 @@ class StackFolder:
             part.mkdir(mode=0o700, exist_ok=True)
 
     def require_own(self) -> None:
-        """Raise StepFailed if another user owns the folder, may write to it, or owns a link at its path.
+        """Raise StepFailed if another user owns the folder, may write to it or replace it, or owns a link at its path.
 
         Such a user could run code as this user, or receive the incidents that a command sends.
         """
@@ -75,6 +76,27 @@ class StackFolder:
                 "Name another folder in INCIDENTS_HOME. If the folder is yours, remove files of other users from it. "
                 "Then run: chmod go-w FOLDER",
             )  # fmt: skip
+        above = (*self.path.parents, *self.path.resolve().parents)
+        if foreign := next(filter(_can_be_replaced, above), None):
+            raise StepFailed(
+                "Another user could put another folder in the place of the local stack's folder.",
+                f"  {foreign} belongs to another user, or others may write to it.",
+                "Name a folder in INCIDENTS_HOME at a place where nobody else may write.",
+            )
+
+
+def _can_be_replaced(folder: Path) -> bool:
+    """Return whether another user may rename what is in a folder above the stack's folder, or may replace the folder.
+
+    The folders above the checkout do not count, because whoever may change them can change the code, too. In a sticky
+    folder such as /tmp, only the owner of a thing may rename it.
+    """
+    if any(folder in (checkout, *checkout.parents) for checkout in (CHECKOUT, CHECKOUT.resolve())):
+        return False
+    state = folder.stat()
+    owners = {folder.lstat().st_uid, state.st_uid}
+    others = state.st_mode & 0o002 or (state.st_mode & 0o020 and state.st_gid not in (0, os.getegid()))
+    return not owners <= {0, os.geteuid()} or bool(others and not state.st_mode & stat.S_ISVTX)
 
 
 def new_access_key() -> str:
