@@ -139,7 +139,7 @@ def test_a_folder_that_somebody_else_can_replace_is_not_used(
     elif way == "writable for a group":
         status = Path.stat
         group = os.stat_result([0o40775, *status(above)[1:5], 12345, *status(above)[6:10]])
-        monkeypatch.setattr(Path, "stat", lambda path: group if path == above else status(path))
+        monkeypatch.setattr(Path, "stat", lambda path, **how: group if path == above else status(path, **how))
     else:
         lstat = Path.lstat
         if way == "foreign link":
