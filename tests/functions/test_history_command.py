@@ -390,6 +390,7 @@ def test_a_pack_stays_in_its_folder_if_somebody_moves_the_folder(
 
     assert {file.name: file.read_text() for file in (tmp_path / "pack").iterdir()} == {"README.md": "kept"}
     assert {"README.md", "contents.csv", "manifests.jsonl"} <= {file.name for file in moved.iterdir()}
+    assert {file.stat().st_mode & 0o777 for file in moved.iterdir()} == {0o600}
     assert Path.cwd() != moved
 
 

@@ -101,8 +101,12 @@ def _new_current_folder(folder: Path) -> Iterator[None]:
                 if state.st_uid != os.geteuid() or state.st_mode & 0o077 or any(Path().iterdir()):
                     advice = "Name a folder at a place where nobody else may write: --folder DIR"
                     raise StepFailed(f"{folder} is not the folder that this command has created.", "", advice)
-                with _removed_after_an_error():
-                    yield
+                before = os.umask(0o077)
+                try:
+                    with _removed_after_an_error():
+                        yield
+                finally:
+                    os.umask(before)
         finally:
             os.close(opened)
     except BaseException:
@@ -149,8 +153,8 @@ def _fill(
             write_deadlines(folder, deployment, reader, lines, population)
         text = "".join(f"{clean(fault)}\n" for fault in report.faults)
         (folder / FAULTS).write_text(text, encoding="utf-8")
-        shutil.copy(HERE / "verify_history.py", folder)
-        shutil.copy(HERE / "README.md", folder / "FORMAT.md")
+        shutil.copyfile(HERE / "verify_history.py", folder / "verify_history.py")
+        shutil.copyfile(HERE / "README.md", folder / "FORMAT.md")
         (folder / "README.md").write_text(_readme(reader, choice, report, len(population)), encoding="utf-8")
         write_contents(folder)
     return Written(len(population), sample, len(report.faults), report.until, fingerprint)
