@@ -91,6 +91,18 @@ def test_only_a_fault_of_the_emulator_is_answered_with_a_fresh_table(
     assert ("--fresh" in told) is is_emulator_s
 
 
+@pytest.mark.parametrize("words", [("--table", ""), ("--table=",), ("--stack", ""), ("--tenant=",), ("",)])
+def test_an_empty_value_does_not_count_as_not_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["incidents", "tenant", "erase", "--yes-erase", "acme", *words])
+    monkeypatch.setattr(main, "cli", lambda **_: pytest.fail("the command ran"))
+    with pytest.raises(SystemExit) as ended:
+        main.app()
+    assert ended.value.code == 1
+    assert "An argument or the value of an option is empty" in capsys.readouterr().err
+
+
 def test_an_option_that_is_not_utf_8_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

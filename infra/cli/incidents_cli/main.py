@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -67,6 +68,7 @@ def app() -> None:
     os.environ |= no_proxy()  # otherwise, boto3 would call even loopback through the user's proxy
     check_connections()
     try:
+        _refuse_empty_words(sys.argv[1:])
         sys.exit(cli(standalone_mode=False))
     except ClickException as misuse:  # the error's text may quote an argument, such as the name of a file
         from typer.rich_utils import rich_format_error  # takes 0.1 s, and a correct call does not need it
@@ -101,6 +103,15 @@ def app() -> None:
             advice = f"Read the emulator's log {log}, or start again with an empty table: {command('up --fresh')}"
         show_failure(StepFailed(f"{who} refused a call, or the call failed.", f"  {error}", advice))
         sys.exit(1)
+
+
+def _refuse_empty_words(words: list[str]) -> None:
+    """Raise StepFailed for an empty argument. It would count as not given, such as the table of an erasure."""
+    if any(not word or re.fullmatch("--[a-z0-9-]+=", word) for word in words):
+        raise StepFailed(
+            "An argument or the value of an option is empty.", "",
+            "Check that each variable in the command line is set, or leave the option out.",
+        )  # fmt: skip
 
 
 def _advice_for(error: OSError) -> str:

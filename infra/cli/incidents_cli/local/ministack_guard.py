@@ -305,16 +305,19 @@ def refusing_odd_tokens(authorize: Callable[..., Awaitable[Any]], unauthorized: 
     return authorize_or_refuse
 
 
-def ending_workers(application: Application, end_workers: Callable[[], object]) -> Application:
+def ending_workers(application: Application, runtime: Any) -> Application:
     """Return an ASGI application that ends the workers of functions when the server has stopped and saved its state.
 
-    Otherwise, the process would wait for calls whose requests nobody answers any more.
+    Otherwise, the process would wait for calls whose requests nobody answers any more. ``runtime`` is the emulator's
+    module that has the workers. Its own function also removes their code, one after the other, which takes long.
     """
 
     async def answer(scope: Scope, receive: Any, send: Any) -> None:
         await application(scope, receive, send)
         if scope["type"] == "lifespan":
-            end_workers()
+            for worker in [worker for workers in list(runtime._workers.values()) for worker in workers]:
+                if worker._proc is not None:
+                    worker._proc.kill()
 
     return answer
 
@@ -376,7 +379,7 @@ def main() -> None:
     application = _neighbour("state_files").answering_saves(emulator.app, services, persistence)
     prove = partial(_neighbour("listener").answer, key)
     guard = Guard(application, key, port, sessions._sessions, calls, sign_in, prove)
-    emulator.app = ending_workers(guard, runtime.reset)
+    emulator.app = ending_workers(guard, runtime)
     server: Any = import_module("hypercorn.config")
     _neighbour("kept_port").keep_ports(server.Config)
     emulator.main()
