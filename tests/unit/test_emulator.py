@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -277,6 +278,25 @@ def test_a_stop_that_loses_data_says_so_and_the_next_start_says_it_again(
     stopped = load(folder)
     assert stopped is not None
     until(lambda: not emulator.is_alive(stopped), 10, every=0.05)
+    assert stopped.pid == stack.pid, "the next start reports the loss, as after a crash"
+
+
+def test_an_emulator_that_dies_while_it_writes_its_data_is_no_clean_stop(
+    emulating: Callable[[str], tuple[Stack, StackFolder]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(stack: Stack, _: StackFolder) -> None:
+        assert stack.pid is not None
+        os.kill(stack.pid, signal.SIGKILL)
+        until(lambda: not emulator.is_alive(stack), 10, every=0.05)
+
+    stack, folder = emulating(emulator_that(count=len(emulator._STATE)))
+    monkeypatch.setattr(emulator, "save", die)
+
+    with pytest.raises(StepFailed, match="did not write its data"):
+        up_down.down(folder)
+
+    stopped = load(folder)
+    assert stopped is not None
     assert stopped.pid == stack.pid, "the next start reports the loss, as after a crash"
 
 

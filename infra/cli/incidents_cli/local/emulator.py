@@ -219,15 +219,15 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
     If the emulator of a ready stack did not write its state, the returned stack keeps its process id, as after a crash.
     Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user.
     """
-    is_saved = True
+    began = time.time() - 1  # a file's time can be a little older than the clock
     if stack.pid is not None and is_alive(stack):
-        began = time.time() - 1  # a file's time can be a little older than the clock
         _kill(stack.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while is_alive(stack) and time.monotonic() < deadline:
             time.sleep(0.05)
         _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
-        is_saved = not stack.ready or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
+    has_data = stack.pid is not None and stack.ready
+    is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
     shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
     stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
     stopped.save(folder)
