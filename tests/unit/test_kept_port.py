@@ -13,10 +13,13 @@ def test_the_port_stays_taken_and_resets_connections_after_the_server_closes_its
             self.insecure_sockets = [socket.create_server(("127.0.0.1", 0))]
 
     class ServerConfiguration:
+        backlog = 100
+
         def create_sockets(self) -> OpenSockets:
             return OpenSockets()
 
     keep_ports(ServerConfiguration)
+    assert ServerConfiguration.backlog >= 400, "a burst of connections waits"
     (listening,) = ServerConfiguration().create_sockets().insecure_sockets
     port = listening.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port)) as waiting:

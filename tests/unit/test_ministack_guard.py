@@ -8,16 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from incidents_cli.local import listener, ministack_guard
-from incidents_cli.local.ministack_guard import (
-    LOAD,
-    Guard,
-    load_sign_in,
-    refusing_odd_tokens,
-)
+from incidents_cli.local.ministack_guard import LOAD, Guard, ending_workers, load_sign_in, refusing_odd_tokens
 from incidents_cli.local.sign_in import AUTHORIZE, OPEN, TOKEN, ticket
 from incidents_cli.local.waiting_calls import Calls
 
@@ -626,3 +622,29 @@ def test_the_guard_proves_its_key_to_no_page_and_only_for_a_challenge(challenge:
 
     assert passed is None
     assert answered[0]["status"] == 403
+
+
+def test_the_workers_end_when_the_server_has_stopped_and_not_after_a_request() -> None:
+    class Process:
+        killed = 0
+
+        def kill(self) -> None:
+            self.killed += 1
+
+    async def stopping(scope: dict[str, Any], _receive: object, _send: object) -> None:
+        order.append((scope["type"], process.killed))
+
+    process, order = Process(), list[tuple[str, int]]()
+    workers = {"get": [SimpleNamespace(_proc=process), SimpleNamespace(_proc=None)], "list": []}
+    ending = ending_workers(stopping, SimpleNamespace(_workers=workers))
+
+    async def run(kind: str) -> None:
+        await ending({"type": kind}, None, None)
+
+    asyncio.run(run("http"))
+    assert process.killed == 0
+
+    asyncio.run(run("lifespan"))
+
+    assert process.killed == 1
+    assert order == [("http", 0), ("lifespan", 0)]
