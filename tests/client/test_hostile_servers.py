@@ -28,10 +28,13 @@ Use = Callable[..., None]
 
 
 class Server:
-    """A server that sends the given pieces to each connection. It counts the pieces that it could send."""
+    """A server that sends the given pieces to each connection. It counts the pieces that it could send.
 
-    def __init__(self, pieces: Callable[[], Iterator[bytes]], pause: float = 0) -> None:
-        self.sent, self.requests = 0, list[bytes]()
+    Where the pieces have None, it waits for the connection's next request.
+    """
+
+    def __init__(self, pieces: Callable[[], Iterator[bytes | None]], pause: float = 0) -> None:
+        self.sent, self.connections, self.requests = 0, 0, list[bytes]()
         self._pieces, self._pause = pieces, pause
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -47,9 +50,13 @@ class Server:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                self.connections += 1
                 with connection, suppress(OSError):
                     self.requests.append(connection.recv(65_536))
                     for piece in self._pieces():
+                        if piece is None:
+                            self.requests.append(connection.recv(65_536))
+                            continue
                         connection.sendall(piece)
                         self.sent += 1
                         time.sleep(self._pause)
@@ -141,16 +148,17 @@ def test_an_answer_in_small_pieces_ends_at_the_time_limit(use: Use, pieces: Call
 
 
 def test_the_time_limit_holds_on_a_connection_that_is_used_again() -> None:
-    def twice() -> Iterator[bytes]:
+    def twice() -> Iterator[bytes | None]:
         body = b'{"items": [], "next_cursor": null}'
         yield OK + b"content-length: %d\r\n\r\n" % len(body) + body
+        yield None
         yield from drip(b"", b"H")()
 
     with closing(Server(twice, PAUSE)) as server, Client(server.url, TOKEN, timeout=PATIENCE, retry_for=0) as client:
         client.grc.incidents.list()
         with pytest.raises(grc_client.ConnectionFailed, match="ReadTimeout"):
             client.with_options(timeout=TIMEOUT).grc.incidents.list()
-        assert len(server.requests) == 1
+        assert (server.connections, len(server.requests)) == (1, 2)
         assert server.sent < DRIPS // 2
 
 
