@@ -6,7 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -298,6 +301,71 @@ def test_an_emulator_that_dies_while_it_writes_its_data_is_no_clean_stop(
     stopped = load(folder)
     assert stopped is not None
     assert stopped.pid == stack.pid, "the next start reports the loss, as after a crash"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_ctrl_c_does_not_leave_half_a_stop(
+    emulating: Callable[[str], tuple[Stack, StackFolder]], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def kill(pid: int, sent: signal.Signals, **how: bool) -> None:
+        really_kill(pid, sent, **how)
+        signal.raise_signal(number)
+
+    _, folder = emulating(emulator_that(count=len(emulator._STATE)))
+    really_kill = emulator._kill
+    monkeypatch.setattr(emulator, "_kill", kill)
+    handler = signal.signal(number, signal.default_int_handler)  # `up` handles all three like Ctrl-C
+    try:
+        assert up_down.down(folder)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, handler)
+
+    stopped = load(folder)
+    assert stopped is not None
+    assert stopped.pid is None
+
+
+def test_ctrl_c_before_the_stop_says_that_the_stack_still_runs(
+    emulating: Callable[[str], tuple[Stack, StackFolder]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    stack, folder = emulating(emulator_that(count=0))
+    monkeypatch.setattr(emulator, "save", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        up_down.down(folder)
+
+    assert "The stack still runs. Stop it: uv run incidents down" in capsys.readouterr().err
+    assert emulator.is_alive(stack)
+
+
+def test_an_up_that_waits_tells_a_stop_by_another_command_from_an_end_by_itself(
+    emulating: Callable[[str], tuple[Stack, StackFolder]],
+) -> None:
+    def record_late() -> None:
+        with up_down._alone(folder):
+            os.kill(stack.pid or 0, signal.SIGKILL)
+            until(lambda: not emulator.is_alive(stack), 10, every=0.05)
+            locked.set()
+            time.sleep(0.2)  # as `down`, which removes the code of workers before it records the stop
+            replace(stack, pid=None).save(folder)
+
+    stack, folder = emulating(emulator_that(count=0))
+    locked = threading.Event()
+    with ThreadPoolExecutor(1) as other:
+        recorded = other.submit(record_late)
+        assert locked.wait(20)
+        up_down.wait_for_end(stack, folder)
+        recorded.result()
+
+    stack.save(folder)
+    with pytest.raises(StepFailed, match="The emulator stopped"):
+        up_down.wait_for_end(stack, folder)
 
 
 def test_another_process_with_the_id_of_a_crashed_emulator_is_left_alone(

@@ -22,7 +22,7 @@ from .console import MAY_YOU_WRITE, StepFailed, clean, command, interrupted, say
 from .documents import costs
 from .local import emulator, issuer, log_events, sam, up_down
 from .local.listener import check_connections
-from .local.local_stack import CHECKOUT, Stack, StackFolder, load, no_proxy, write
+from .local.local_stack import CHECKOUT, Stack, StackFolder, no_proxy, write
 from .operate.accounts import accounts
 from .operate.dead_letters import dead_letters
 from .operate.deadlines import deadlines
@@ -162,7 +162,8 @@ def up(
         return
     stderr.print("Press Ctrl-C to stop the stack. Its data is kept.")
     try:
-        _wait_for_its_end(stack, folder)
+        up_down.wait_for_end(stack, folder)
+        stderr.print("Another command stopped the stack.")
     except KeyboardInterrupt:
         up_down.down(folder)
 
@@ -301,13 +302,3 @@ Read the API's documentation and try the API in a browser:
 def _interrupt(*_: object) -> None:
     """Handle SIGTERM and SIGHUP like Ctrl-C. The command then stops every process that it started."""
     raise KeyboardInterrupt
-
-
-def _wait_for_its_end(stack: Stack, folder: StackFolder) -> None:
-    while emulator.is_alive(stack):
-        time.sleep(0.5)
-    now = load(folder)
-    if now is not None and now.pid == stack.pid:
-        log = folder.logs / "emulator.log"
-        raise StepFailed("The emulator stopped.", "", f"Read its log {log}, then start it again: {command('up')}")
-    stderr.print("Another command stopped the stack.")

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,21 +218,34 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
     """Let the emulator write its state and exit. After 60 s, kill the emulator. Save and return the stopped stack.
 
     If the emulator of a ready stack did not write its state, the returned stack keeps its process id, as after a crash.
-    Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user.
+    Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user. Ctrl-C is ignored, because
+    half a stop would look like a crash.
     """
     began = time.time() - 1  # a file's time can be a little older than the clock
-    if stack.pid is not None and is_alive(stack):
-        _kill(stack.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while is_alive(stack) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
-    has_data = stack.pid is not None and stack.ready
-    is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
-    shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
-    stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
-    stopped.save(folder)
+    with _without_interruption():
+        if stack.pid is not None and is_alive(stack):
+            _kill(stack.pid, signal.SIGTERM)
+            deadline = time.monotonic() + STOP_SECONDS
+            while is_alive(stack) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
+        has_data = stack.pid is not None and stack.ready
+        is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
+        shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
+        stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
+        stopped.save(folder)
     return stopped
+
+
+@contextmanager
+def _without_interruption() -> Iterator[None]:
+    """Ignore Ctrl-C and the signals that a command handles like Ctrl-C."""
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def has_state(folder: StackFolder) -> bool:

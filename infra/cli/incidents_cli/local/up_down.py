@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from ..console import StepFailed, command, open_private, stderr, step
+from ..console import StepFailed, command, interrupted, open_private, stderr, step
 from . import emulator, issuer, routes, sam, sign_in, unchanged
 from .local_stack import DEFAULT_PORT, TEMPLATE, Stack, StackFolder, load, new_access_key
 
@@ -102,7 +102,8 @@ def down(folder: StackFolder) -> bool:
         return False
     with _alone(folder), step("Stopping the emulator", "Stopped the emulator; its data is kept"):
         if stack.ready:  # before, the emulator has no data of a user
-            emulator.save(stack, folder)
+            with interrupted(f"The stack still runs. Stop it: {command('down')}"):
+                emulator.save(stack, folder)
         began = time.monotonic()
         if emulator.stop(stack, folder).pid is not None:
             seconds = time.monotonic() - began
@@ -115,6 +116,17 @@ def down(folder: StackFolder) -> bool:
                 f"Check the free space of the disk. The emulator's output is in {folder.logs / 'emulator.log'}.",
             )
     return True
+
+
+def wait_for_end(stack: Stack, folder: StackFolder) -> None:
+    """Return when another command has stopped the stack. Raises StepFailed if the emulator ended by itself."""
+    while emulator.is_alive(stack):
+        time.sleep(0.5)
+    with _alone(folder, wait=True):  # the other command records its stop when the emulator has ended
+        now = load(folder)
+    if now is not None and now.pid == stack.pid:
+        log = folder.logs / "emulator.log"
+        raise StepFailed("The emulator stopped.", "", f"Read its log {log}, then start it again: {command('up')}")
 
 
 def parameters(stack: Stack, target: dict[str, str]) -> dict[str, str]:
@@ -173,10 +185,10 @@ def _lock_manifests(stack: Stack) -> None:
 
 
 @contextmanager
-def _alone(folder: StackFolder) -> Iterator[None]:
+def _alone(folder: StackFolder, *, wait: bool = False) -> Iterator[None]:
     with open_private(folder.lock, "w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise StepFailed(
                 "Another `incidents up` or `incidents down` of this checkout is running.",
