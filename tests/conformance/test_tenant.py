@@ -599,6 +599,7 @@ def test_a_tenant_of_which_there_is_nothing_gets_no_file_and_no_proof(
         ("tenant", "export", "--tenant", tenant, "a.jsonl"),
         ("tenant", "erase", "--tenant", tenant, "--yes-erase", tenant, "--quiet-seconds", "0"),
         ("verify", "--tenant", tenant),
+        ("metrics", "show", "--tenant", tenant),
     ):
         assert run(monkeypatch, *words) == 1
         printed = capsys.readouterr()

@@ -16,6 +16,7 @@ from incidents.domain.identity import Identity
 from incidents.storage import dynamodb, keys
 from incidents.storage.incident_repository import IncidentRepository
 from incidents_cli import main
+from incidents_cli.operate import metrics
 from incidents_cli.operate.deployment import Deployment
 from incidents_cli.operate.tenants import commands as tenant_commands
 from incidents_cli.operate.tenants.reading import TenantReader, batches
@@ -116,20 +117,10 @@ class Table:
             self.client.batch_write_item(RequestItems={self.name: [{"PutRequest": {"Item": one}} for one in some]})
 
 
-class _Deployment:
-    """A replacement for the operator's deployment that uses DynamoDB Local."""
-
-    def __init__(self, table: Table) -> None:
-        self._client, self.table_name = table.client, table.name
-
-    def client(self, service: str) -> "DynamoDBClient":
-        assert service == "dynamodb"
-        return self._client
-
-
 def operator(monkeypatch: pytest.MonkeyPatch, table: Table, folder: Path) -> None:
     """Make the operator's commands work on this table, in this folder."""
-    monkeypatch.setattr(tenant_commands, "Deployment", lambda *_: _Deployment(table))
+    for module in (metrics, tenant_commands):
+        monkeypatch.setattr(module, "Deployment", lambda *_: OwnDeployment(table.client, table.name))
     monkeypatch.chdir(folder)
 
 
@@ -151,6 +142,10 @@ class OwnDeployment(Deployment):
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client, self.table_name = client, table_name
+
+    def client(self, service: str) -> "DynamoDBClient":
+        assert service == "dynamodb"
+        return self._client
 
     @property
     def guarded_dynamodb(self) -> "DynamoDBClient":

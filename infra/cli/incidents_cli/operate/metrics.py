@@ -51,11 +51,18 @@ def show(
     try:
         with guard.serving_tenant(tenant):
             window = parameters.metrics_window(given)
-            answer = get_incident_metrics(window, _repository(Deployment(stack, region), tenant))
+            deployment = Deployment(stack, region)
+            answer = get_incident_metrics(window, _repository(deployment, tenant))
     except MalformedRequest as error:
         raise StepFailed(
             "An option is not valid.", f"  {error}", "Correct the option, then run the command again."
         ) from None
+    if answer["computed_at"] is None:
+        from .tenants.reading import TenantReader, nothing_of  # takes 50 ms, so `--help` does not import it
+
+        reader = TenantReader(deployment.client("dynamodb"), deployment.table_name, tenant)
+        if reader.is_empty():
+            raise nothing_of(reader)
     metrics_view.show(answer, tenant)
     if png is not None:
         with step("Drawing", f"Wrote {png}"):
