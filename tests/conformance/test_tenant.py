@@ -461,6 +461,18 @@ def test_an_erasure_continues_after_any_interruption_and_counts_everything(
     assert not (tmp_path / "proof.json.checkpoint").exists()
 
 
+def test_the_end_of_an_erasure_is_not_before_the_creation_of_an_erased_incident(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seal of the proof must cover each erased incident, also if a function's clock is ahead of the operator's."""
+    newest = list(table.reader.items("INCIDENT"))[-1]
+    for odd in ("inc_", f"inc_7{'Z' * 25}"):  # the holder of the table may have written anything
+        table.put_all([newest | {"sk": {"S": odd}}])
+    monkeypatch.setattr(erasing, "_now", lambda: "2026-01-01T00:00:00.000Z")
+
+    assert erase(table, tmp_path).ended == newest["created_at"]["S"]
+
+
 def test_an_erasure_that_cannot_write_its_proof_erases_nothing(table: Table, tmp_path: Path) -> None:
     before = invariants.everything(table.client, table.name)
 

@@ -189,8 +189,8 @@ def test_a_tenant_can_be_sealed_whole_and_with_the_proof_of_an_erasure(tmp_path:
     for options in (("--whole",), ("--erasure", str(proof))):
         assert str(failure(run("history", "seal", *options))) == "--whole, --erasure and --restored-to need a tenant."
 
-    hashes = [one["erasure"] for one in history_world.contents("acme")]
-    assert hashes == [None, sha256(proof.read_bytes()).hexdigest()]
+    sealed = [one["erasure"] for one in history_world.contents("acme")]
+    assert sealed == [None, [json.loads(proof.read_text())["ended"], sha256(proof.read_bytes()).hexdigest()]]
     assert run("history", "verify", "--tenant", "acme").exit_code == 0
 
 
@@ -483,6 +483,8 @@ def test_a_restore_is_sealed_and_told() -> None:
     assert str(failure(run(*of, "--restored-to", "yesterday"))) == "--restored-to is not a time."
     both = run(*of, "--restored-to", "2026-01-31T08:15:00Z", "--erasure", __file__)
     assert str(failure(both)) == "--erasure and --restored-to need one manifest each."
+    both = run(*of, "--whole", "--erasure", __file__)
+    assert str(failure(both)) == "--erasure and --whole need one manifest each."
     alone = failure(run("history", "seal", "--restored-to", "2026-01-31T08:15:00Z"))
     assert str(alone) == "--whole, --erasure and --restored-to need a tenant."
 

@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from incidents import sealing
 from incidents.domain import manifests, model, timestamps, wire_form
-from incidents.domain.manifests import Position, Record
+from incidents.domain.manifests import Erasure, Position, Record
 from incidents.domain.model import Change, Incident
 from incidents.manifest_store import Overtaken
 from incidents.sealing import Order
 from incidents.storage import stored_form
 from incidents_cli.operate.history import verify_history
+from ulid import ULID
 
 Document = dict[str, Any]
 HOUR = 3_600_000
@@ -159,9 +160,12 @@ class SealedTenant:
     def erase(self) -> None:
         """Erase the tenant, and seal the erasure, while the index still shows all incidents."""
         self._stored, self.entries = {}, {}
-        self.seal(Record(erasure="0" * 64))
+        self.seal_erasure(self.now)
         self._index = {}
         self.now += 1
+
+    def seal_erasure(self, ended: int) -> None:
+        self.seal(Record(Erasure(timestamps.from_milliseconds(ended), "0" * 64)))
 
     def take_head_away(self) -> bool:
         """Remove the newest hash from an item of the next manifest. Return whether there is such an item."""
@@ -202,7 +206,7 @@ class SealedTenant:
 
     def _create(self) -> None:
         incident = cast("Incident", dict(model.unset_fields()))
-        incident_id, self._created = f"inc_{self._created:026d}", self._created + 1
+        incident_id, self._created = f"inc_{ULID.from_int((self.now << 80) + self._created)}", self._created + 1
         incident.update({
             "id": incident_id, "tenant_id": self.tenant_id, "created_at": self._at(), "updated_at": self._at(),
             "created_by": "ada", "updated_by": "ada", "schema_version": 1, "version": 1, "is_deleted": False,
@@ -524,7 +528,7 @@ def attacked(random: Random, tenant: SealedTenant, other: SealedTenant) -> Itera
         "another head": {"entries": [[entry[0], entry[1], f"{entry[1]}:{'0' * 64}"], *content["entries"][1:]]},
         "an earlier end": {"to": content["from"]},
         "another table": {"table": "other"},
-        "an erasure": {"erasure": "0" * 64},
+        "an erasure": {"erasure": [LATER, "0" * 64]},
     }
     for name, members in altered.items():
         forged = copy()

@@ -60,10 +60,17 @@ class Window(NamedTuple):
     more: bool = False
 
 
-class Record(NamedTuple):
-    """What an operator records in a manifest: the SHA-256 of the proof of an erasure, or the time of a restore."""
+class Erasure(NamedTuple):
+    """An erasure of the tenant: its end, and the SHA-256 of its proof. It covers all incidents until its end."""
 
-    erasure: str | None = None
+    ended: str
+    proof: str
+
+
+class Record(NamedTuple):
+    """What an operator records in a manifest: an erasure, or the time of a restore."""
+
+    erasure: Erasure | None = None
     restored_to: str | None = None
 
 

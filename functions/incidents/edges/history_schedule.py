@@ -1,7 +1,8 @@
 """The edge of the schedule for seals. A run seals the marked tenants, or the tenant that an operator names.
 
 An operator's event is ``{"tenant_id": "acme", "whole": true, "erasure": null, "restored_to": null}``. The schedule's
-event has no tenant. The order for a restore has the time to which the table was restored.
+event has no tenant. The order for an erasure has the erasure's end and the SHA-256 of its proof, as a list. The order
+for a restore has the time to which the table was restored.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any
 from .. import manifest_store
 from ..domain import manifests, model, timestamps
 from ..domain.identity import Identity
-from ..domain.manifests import Record
+from ..domain.manifests import Erasure, Record
 from ..manifest_store import ManifestStore
 from ..runtime import cloudwatch, deadline, start
 from ..runtime.log import logger
@@ -66,16 +67,24 @@ def consumer(operate: Callable[[Run], list[str]]) -> Callable[[Mapping[str, Any]
 def _order(event: Mapping[str, Any]) -> Order | None:
     if "tenant_id" not in event:
         return None
-    erasure, restored_to = event.get("erasure"), event.get("restored_to")
+    restored_to, whole = event.get("restored_to"), event.get("whole") is True
+    match event.get("erasure"):
+        case None:
+            erasure = None
+        case [str(ended), str(proof)]:
+            erasure = Erasure(ended, proof)
+        case _:
+            raise ValueError("the order must name an erasure with its end and the SHA-256 of its proof")
+    at = erasure.ended if erasure else restored_to
     is_right = (
         model.TENANT_ID.fullmatch(event["tenant_id"])
-        and (erasure is None or manifests.HASH.fullmatch(erasure))
-        and (restored_to is None or manifests.TIME.fullmatch(restored_to))
-        and (erasure is None or restored_to is None)
+        and (erasure is None or manifests.HASH.fullmatch(erasure.proof))
+        and (at is None or manifests.TIME.fullmatch(at))
+        and (erasure is None or (restored_to is None and not whole))
     )
     if not is_right:
-        raise ValueError("the order must name a tenant, and may name the SHA-256 of a proof or the time of a restore")
-    if restored_to is not None:
-        timestamps.to_milliseconds(restored_to)  # raises ValueError for a day that does not exist
-    whole = event.get("whole") is True or restored_to is not None
-    return Order(event["tenant_id"], whole, Record(erasure, restored_to))
+        raise ValueError("the order must name a tenant, and may name an erasure or the time of a restore")
+    # Raises ValueError for a day that does not exist. An erasure that ends in the future would cover future incidents.
+    if at is not None and timestamps.to_milliseconds(at) > time.time_ns() // 1_000_000:
+        raise ValueError("the order must name an erasure or a restore of the past")
+    return Order(event["tenant_id"], whole or restored_to is not None, Record(erasure, restored_to))

@@ -51,8 +51,9 @@ def seal(
 
     if tenant_id is None and (whole or erasure or restored_to):
         raise StepFailed("--whole, --erasure and --restored-to need a tenant.", "", "Add --tenant.")
-    if erasure and restored_to:
-        raise StepFailed("--erasure and --restored-to need one manifest each.", "", "Run the command twice.")
+    if erasure and (whole or restored_to):
+        other = "--whole" if whole else "--restored-to"
+        raise StepFailed(f"--erasure and {other} need one manifest each.", "", "Run the command twice.")
     order: dict[str, Any] = {}
     deployment = Deployment(stack, region)
     manifest_bucket.bucket_of(deployment)
@@ -60,8 +61,8 @@ def seal(
         reader = tenant_reader(tenant_id, None, stack, region)
         if not erasure and next(reader.items("INCIDENT"), None) is None:
             raise nothing_of(reader, "Nothing was sealed.")
-        proof = proofs.hash_of(erasure, reader) if erasure else None
-        order = {"tenant_id": tenant_id, "whole": whole, "erasure": proof, "restored_to": _parsed(restored_to)}
+        erased = proofs.erasure_of(erasure, reader) if erasure else None
+        order = {"tenant_id": tenant_id, "whole": whole, "erasure": erased, "restored_to": _parsed(restored_to)}
     with step("Sealing", "Sealed"):
         answer = deployment.client("lambda").invoke(
             FunctionName=deployment.outputs["SealHistoryFunction"], Payload=json.dumps(order)
@@ -118,9 +119,9 @@ def verify(
     if report.unproved:
         stderr.print(f"Incidents with a change without a hash, which nothing proves: {report.unproved}.")
     if report.erasures:
-        stderr.print(f"Erasures of the tenant: {report.erasures}. The incidents before the last one are not checked.")
+        stderr.print(f"Erasures of the tenant: until {', '.join(report.erasures)}. Older incidents are not checked.")
     if report.restores:
-        times = ", ".join(time for _, time in report.restores)
+        times = ", ".join(time for _, time, _ in report.restores)
         stderr.print(f"Restores of the table: to {times}. Incidents that lost sealed changes: {len(report.lost)}.")
     stderr.print(f"Keys: {', '.join(sorted(keys))}")
     stderr.print(f"Write this down for the next audit. The {report.newest}.")

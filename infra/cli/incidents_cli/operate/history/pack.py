@@ -283,7 +283,9 @@ def change_rows(line: Line, period: Period) -> Iterator[list[Any]]:
 
 def newest_seal(incident_id: str, report: verify_history.Report) -> tuple[int | None, str | None]:
     """Return the newest version of an incident that a manifest has, and the head of the incident there."""
-    *_, version, head = max(report.sealed.get(incident_id, ()), key=lambda each: each[3], default=(None, None))
+    *_, version, head, _table = max(
+        report.sealed.get(incident_id, ()), key=lambda each: each[3], default=(None, None, None)
+    )
     return version, head
 
 
@@ -338,7 +340,8 @@ class _table:  # noqa: N801  # it is used like a function
 
 
 def _readme(reader: TenantReader, choice: Choice, report: verify_history.Report, population: int) -> str:
-    marks = f"Erasures: {report.erasures}. Restores of the table: {', '.join(at for _, at in report.restores) or 0}"
+    restores = ", ".join(time for _, time, _ in report.restores)
+    marks = f"Erasures until: {', '.join(report.erasures) or 0}. Restores of the table: {restores or 0}"
     warning = f"**This history has {len(report.faults)} faults. `{FAULTS}` lists them.**\n\n" if report.faults else ""
     return f"""# Incidents of the tenant {reader.tenant_id}
 

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from incidents.domain import timestamps
+from incidents.domain.manifests import Erasure
 from incidents.storage import keys
 
 from ...console import StepFailed, open_own
@@ -13,8 +14,8 @@ from ..tenants.reading import TenantReader
 _PROOF_BYTES = 1_000_000
 
 
-def hash_of(file: Path, reader: TenantReader) -> str:
-    """Return the SHA-256 of a file that ``incidents tenant erase`` has written for this tenant and table.
+def erasure_of(file: Path, reader: TenantReader) -> Erasure:
+    """Return the erasure that a file of ``incidents tenant erase`` proves for this tenant and table.
 
     Raises StepFailed for another file, if the table has an incident that is older than the erasure, or if the index
     still shows such an incident. Raises OSError for a link, a pipe and a file of somebody else.
@@ -40,7 +41,7 @@ def hash_of(file: Path, reader: TenantReader) -> str:
             "The table's index still shows an erased incident. Nothing was sealed.", f"  {shown}",
             "Run the command again in a minute. Otherwise, the next manifest could have this incident.",
         )  # fmt: skip
-    return sha256(content).hexdigest()
+    return Erasure(ended, sha256(content).hexdigest())
 
 
 def _still_indexed(reader: TenantReader, ended: str) -> str | None:

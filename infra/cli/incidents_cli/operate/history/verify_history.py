@@ -1,9 +1,6 @@
-"""Check the history of a tenant without AWS. README.md, in the same folder, describes all formats and checks.
+"""Check the history of a tenant without AWS. README.md, in the same folder, describes the formats and checks.
 
-    python3 verify_history.py --tenant acme --key FINGERPRINT manifests.jsonl export.jsonl
-
-The fingerprint must come from somebody whom you trust, not from the person who gave you the files. The program needs
-Python 3.11 and the package `cryptography`. It prints each fault. If there is a fault, the exit code is 1."""
+The fingerprint must come from somebody whom you trust. If there is a fault, the exit code is 1."""
 
 import argparse
 import json
@@ -26,26 +23,27 @@ UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, 
 MEMBERS = {"entries", "erasure", "from", "more", "number", "previous_hash", "restored_to", "table", "to"}
 NUMBERS = Context(prec=28, Emin=-400, Emax=400, traps=[Inexact, InvalidOperation, Overflow])  # refuses longer numbers
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+DIGITS = str.maketrans("JKMNPQRSTVWXYZ", "IJKLMNOPQRSTUV")  # from the digits of ids to the digits of Python
 ENTRY = re.compile(r"\['[^']+', [1-9][0-9]{0,9}, (None|'([1-9][0-9]{0,9}):[0-9a-f]{64}')\]")
 
 
 class Report:
     """A check's result. ``late`` changes were sealed a day too late. ``lost`` incidents lost changes by a restore."""
 
-    incidents = manifests = erasures = erased = unsealed = unproved = 0  # unproved incidents: a change has no hash
+    incidents = manifests = unsealed = unproved = 0  # unproved incidents: a change has no hash
     until, newest = "1970-01-01T00:00:00.000Z", "newest manifest: none"
 
     def __init__(self) -> None:
-        self.faults, self.late, self.lost = list[str](), list[str](), set[str]()
-        self.ends, self.restores = list[str](), list[tuple[int, str]]()  # of runs, minus an hour; position and time
-        self.sealed = dict[str, list[tuple[int, int, str, int, str | None]]]()  # position, run, to + 1 h, version, head
+        self.faults, self.late, self.erasures, self.lost = list[str](), list[str](), list[str](), set[str]()
+        self.ends, self.erased, self.restores = list[str](), dict[str, int](), list[tuple[int, str, str]]()
+        self.sealed = dict[str, list[Any]]()  # by incident: position, run, ``to`` plus an hour, version, head, table
 
 
 def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: Iterable[bytes]) -> Report:
     """Check the lines of an export against the lines of manifests. ``keys`` are fingerprints, in any writing."""
     report, last = Report(), ""
     read_manifests(report, tenant_id, {re.sub(r"[:\s]", "", key).lower() for key in keys}, manifests)
-    missing = {each for each, seals in report.sealed.items() if seals[-1][0] > report.erased}
+    missing = {each for each, seals in report.sealed.items() if seals[-1][0] > report.erased.get(each, 0)}
     for number, line in enumerate(export, start=1):
         subject = f"line {number} of the export"
         try:
@@ -79,20 +77,22 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             own, last = sha256(manifest).hexdigest(), ""
             if digest({name: content[name] for name in MEMBERS} | {"format": 1, "tenant_id": tenant_id}) != own:
                 other = content["tenant_id"]
-                foreign = f"belongs to the tenant {other!r}, not to {tenant_id!r}"
-                raise ValueError(foreign if other != tenant_id else "has another format")
+                raise ValueError("has another format" if other == tenant_id else f"belongs to the tenant {other!r}")
             follows = content["previous_hash"] == previous and content["number"] > number
             if not follows or content["from"] > min(reached, content["to"]):
                 report.faults.append(f"{name}: does not follow manifest number {number} with the end {reached}")
             previous, number, reached = own, content["number"], max(reached, content["to"])
             report.newest = f"newest manifest: number {number}, with the SHA-256 {previous}"
-            if content["erasure"]:
-                report.erasures, report.erased = report.erasures + 1, report.manifests  # earlier incidents are gone
-            report.restores += [(report.manifests, shifted(at, 0)) for at in [content["restored_to"]] if at]
+            for ended in (content["erasure"] or [])[:1]:
+                report.erasures, at = [*report.erasures, ended], round(datetime.fromisoformat(ended).timestamp() * 1000)
+                gone = [each for each in report.sealed if int(each[4:14].translate(DIGITS), 32) <= at]
+                report.erased |= dict.fromkeys(gone, report.manifests)
+            if content["restored_to"]:
+                report.restores.append((report.manifests, shifted(content["restored_to"], 0), content["table"]))
             for entry in content["entries"]:
                 form = ENTRY.fullmatch(str(entry))
                 if form and int(form[2] or 1) <= entry[1] and last < entry[0]:
-                    seal = (report.manifests, len(report.ends), shifted(content["to"], 1), entry[1], entry[2])
+                    seal = (report.manifests, len(report.ends), shifted(content["to"], 1), *entry[1:], content["table"])
                     report.sealed.setdefault(last := entry[0], []).append(seal)
                 else:
                     report.faults.append(f"{name}: has an entry of another form or in the wrong order: {entry}")
@@ -141,14 +141,14 @@ def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]])
     heads, runs = list[str | None]([None]), dict[int, int]()  # ``heads`` by version
     for version, change in enumerate(changes, start=1):
         heads.append(f"{version}:{change['hash']}" if "hash" in change else heads[-1])
-    for position, run, limit, version, head in report.sealed.get(incident_id, []):
+    for place, run, limit, version, head, table in report.sealed.get(incident_id, []):
         at = changes[version - 1]["at"] if version <= len(changes) else "~"  # which is after all times
-        restored = [time for later, time in report.restores if later > position and time < min(at, limit)]
+        restored = [to for later, to, new in report.restores if later > place and new != table and to < min(at, limit)]
         is_same = at != "~" and head == heads[version]
         if restored and (at > limit or not is_same):  # it took this change away, and kept the changes before its time
             version = min(version, sum(change["at"] <= shifted(min(restored), 1 / 60) for change in changes))
             report.lost.add(incident_id)
-        elif not is_same and position > report.erased:
+        elif not is_same and place > report.erased.get(incident_id, 0):
             yield f"a manifest has another change {version}" if changes else "the export does not have it"
         elif is_same and at > limit:
             yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
@@ -194,7 +194,7 @@ if __name__ == "__main__":
         report = check(given.tenant, set(given.key), manifests, export)
     lines = [f"FAULT  {fault}" for fault in report.faults] + [f"LATE  {change}" for change in report.late]
     lines += [f"{report.incidents} incidents, {report.manifests} manifests until {report.until}; changed later: "
-              f"{report.unsealed}; without a hash: {report.unproved}; erasures: {report.erasures}; restores: "
-              f"{[at for _, at in report.restores]}; lost changes of: {len(report.lost)}", report.newest]  # fmt: skip
+              f"{report.unsealed}; without a hash: {report.unproved}; erasures: {report.erasures}; lost changes of: "
+              f"{len(report.lost)}; restores: {[at for _, at, _ in report.restores]}", report.newest]  # fmt: skip
     sys.stdout.write("".join(f"{line.encode('unicode_escape').decode()}\n" for line in lines))
     sys.exit(f"{len(report.faults)} faults" if report.faults else 0)
