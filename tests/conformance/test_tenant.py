@@ -31,7 +31,7 @@ from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import rows
 from incidents_cli.operate.tenants import erase as erasing
 from incidents_cli.operate.tenants import export as exporting
-from incidents_cli.operate.tenants.checkpoint import Checkpoint
+from incidents_cli.operate.tenants.checkpoint import Checkpoint, alone
 from incidents_cli.operate.tenants.export import Exported, export
 from ulid import ULID
 
@@ -145,10 +145,41 @@ def test_an_export_continues_after_any_interruption_with_the_same_result(
         assert export(table.reader, file, lambda *_: None) == whole
 
 
-def test_an_export_to_a_folder_is_refused(table: Table, tmp_path: Path) -> None:
-    for folder in (tmp_path, Path()):
-        with pytest.raises(StepFailed, match="is a folder"):
-            export(table.reader, folder, lambda *_: None)
+def test_an_export_to_a_folder_is_refused(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+    for folder in (str(tmp_path), ".", ".."):
+        assert run(monkeypatch, "tenant", "export", "--tenant", table.tenant, folder) == 1
+        assert f"{folder} is a folder." in capsys.readouterr().err.replace("\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_commands_do_not_write_one_file(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator(monkeypatch, table, tmp_path)
+    before, of = invariants.everything(table.client, table.name), ("--tenant", table.tenant)
+    commands_of = {
+        "out.jsonl": ("tenant", "export", *of, "out.jsonl"),
+        "report.jsonl": ("verify", *of, "--report", "report.jsonl"),
+        "v.checkpoint": ("verify", *of, "--checkpoint", "v.checkpoint"),
+        "proof.json": ("tenant", "erase", *of, "--yes-erase", table.tenant, "--proof", "proof.json"),
+    }
+    for file, words in commands_of.items():
+        with alone(Path(file)):
+            assert run(monkeypatch, *words) == 1
+            assert f"Another command writes {file}." in capsys.readouterr().err
+            assert [path.name for path in tmp_path.iterdir()] == [f"{file}.lock"]
+    assert invariants.everything(table.client, table.name) == before
+
+    lock = tmp_path / "out.jsonl.lock"
+    lock.write_text("precious")
+    assert run(monkeypatch, *commands_of["out.jsonl"]) == 1
+    assert lock.read_text() == "precious"
+    lock.write_text("")  # a killed command leaves its lock
+    assert run(monkeypatch, *commands_of["out.jsonl"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
 
 
 def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, tmp_path: Path) -> None:
@@ -506,8 +537,8 @@ def test_the_error_names_a_file_that_cannot_be_written(
     commands_of = {
         "nowhere/v.jsonl": ("verify", "--tenant", table.tenant, "--report", "nowhere/v.jsonl"),
         "nowhere/v.checkpoint": ("verify", "--tenant", table.tenant, "--checkpoint", "nowhere/v.checkpoint"),
-        "nowhere/out.jsonl.checkpoint": ("tenant", "export", "nowhere/out.jsonl", "--tenant", table.tenant),
-        "nowhere/p.json.checkpoint": ("tenant", "erase", *nowhere, "--yes-erase", table.tenant),
+        "nowhere/out.jsonl": ("tenant", "export", "nowhere/out.jsonl", "--tenant", table.tenant),
+        "nowhere/p.json": ("tenant", "erase", *nowhere, "--yes-erase", table.tenant),
     }
     for file, words in commands_of.items():
         assert run(monkeypatch, *words) == 1

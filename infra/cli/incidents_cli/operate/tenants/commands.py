@@ -4,7 +4,7 @@ They check, export or erase all items of a tenant, and show or lower its counter
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from ...console import StepFailed, clean, command, interrupted, require_new, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption, guarded
-from .checkpoint import Checkpoint, in_file_names
+from .checkpoint import Checkpoint, alone, in_file_names
 
 if TYPE_CHECKING:
     from .counter import Year
@@ -52,16 +52,17 @@ def verify(
     file = checkpoint or Path(f"verify-{in_file_names(tenant_id)}.checkpoint")
     if report is not None and report.absolute() == file.absolute():
         raise StepFailed("The report and the checkpoint are the same file.", f"  {file}", "Name another --checkpoint.")
-    if report is not None and not file.exists():  # a continued run appends to its own report
-        require_new(report)
     state = Checkpoint(file, verified=tenant_id, table=reader.table_arn(), report=str(report or "none"))
 
     def left() -> str:
         return f"The checkpoint {file} is left. Run the same command again to continue." if file.exists() else ""
 
-    with interrupted(left), _show_progress(f"Verifying {tenant_id}") as show:
-        outcome = walk.verify(reader, state, report, lambda violation: say(clean(violation)), show)
-    state.remove()
+    with alone(file), alone(report) if report else nullcontext():
+        if report is not None and not file.exists():  # a continued run appends to its own report
+            require_new(report)
+        with interrupted(left), _show_progress(f"Verifying {tenant_id}") as show:
+            outcome = walk.verify(reader, state, report, lambda violation: say(clean(violation)), show)
+        state.remove()
     for kind, count in outcome.looked_at.items():
         stderr.print(f"{count:>9,} {kind}")
     if not outcome.looked_at:
@@ -93,7 +94,7 @@ def export(
 
     reader = tenant_reader(tenant_id, table, stack, region)
     left = f"If {file}.part and {file}.checkpoint are left, run the same command again to continue."
-    with interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
+    with alone(file), interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
         done = walk.export(reader, file, lambda count, part: show("incidents", count, part))
     succeeded(f"{done.incidents:,} incidents with {done.changes:,} changes and {done.events:,} events of findings")
     if done.incomplete:
@@ -146,7 +147,7 @@ def erase(
         f"Some items of the tenant {tenant_id} may be left, and there is no proof yet. Run the same command again to "
         f"continue from {file}.checkpoint."
     )
-    with interrupted(left), _show_progress(f"Erasing {tenant_id}") as show:
+    with alone(file), interrupted(left), _show_progress(f"Erasing {tenant_id}") as show:
         done = walk.erase(reader, file, quiet, lambda kind, count: show(f"{kind} items", count, None))
     for kind, count in done.items.items():
         say(f"{kind:<12} {count:>9} erased")

@@ -82,8 +82,6 @@ def export(
     cannot be read, or if the tenant has no incident. After such an error, the file is not created. If ``unreadable`` is
     given, incidents and events that cannot be read are named there, and left out of the file, which may be empty.
     """
-    if file.is_dir():
-        raise StepFailed(f"{file} is a folder.", "", "Name a new file.")
     part, checkpoint_file = (file.with_name(f"{file.name}.{suffix}") for suffix in ("part", "checkpoint"))
     checkpoint = Checkpoint(checkpoint_file, exported=reader.tenant_id, table=reader.table_arn())
     if not checkpoint_file.exists() and part.exists() and part.stat().st_size:
