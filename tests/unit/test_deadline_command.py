@@ -114,6 +114,12 @@ def test_one_setting_changes_and_all_others_stay_as_they_are_stored(
     assert "setting `channels` is not known" in words(done)
 
 
+def test_a_regime_cannot_be_switched_on_and_off_at_once(held: Held) -> None:
+    refused = run("set", "--on", "NIS2", "--on", "GDPR", "--off", "eu-nis2")
+    assert str(refused.exception) == "A regime cannot be both on and off."
+    assert held.value == OLD
+
+
 def test_new_rules_replace_the_broken_ones_and_take_their_switches_along(held: Held, tmp_path: Path) -> None:
     file = tmp_path / "rules.json"
     file.write_text(json.dumps([OWN | {"id": "contract-9", "aliases": []}]))

@@ -225,6 +225,8 @@ def set_settings(
         usable = changes.get("rules", [*known.rules])
         regime_id = _regime_id(usable)
         switches = {regime_id(name): ON for name in on or []} | {regime_id(name): OFF for name in off or []}
+        if len(switches) < len({*map(regime_id, on or [])}) + len({*map(regime_id, off or [])}):
+            raise StepFailed("A regime cannot be both on and off.", "", "Name each regime with --on or --off.")
         _refuse_wrong({**changes, "rules": usable, "regimes": switches})
         if dora_exempt is not None:
             value["facts"] = {**_object(value["facts"]), "dora_exempt": dora_exempt}
