@@ -97,11 +97,12 @@ def export(
     with alone(file), interrupted(left), _show_progress(f"Exporting {tenant_id}") as show:
         done = walk.export(reader, file, lambda count, part: show("incidents", count, part))
     succeeded(f"{done.incidents:,} incidents with {done.changes:,} changes and {done.events:,} events of findings")
-    if done.incomplete:
-        stderr.print(
-            f"Incomplete trails: {done.incomplete}. To find the cause: {command('verify')} --tenant {tenant_id}"
-        )
     say(f"{done.sha256}  {file}")
+    if done.incomplete:
+        raise StepFailed(
+            f"{file} is written, but incidents lack some of their changes: {done.incomplete}.", "",
+            f"To find the cause: {command('verify')} --tenant {tenant_id}",
+        )  # fmt: skip
 
 
 @tenant.command()
