@@ -1,11 +1,14 @@
 """Tests that the console's code changes no digit and no order of a JSON text. They need node."""
 
+import csv
+import io
 import json
 import random
 from decimal import Decimal
 from typing import Any
 
 from tests.browser.test_console_merge import node
+from tests.support import sheets
 
 NUMBERS = [
     "0", "-0", "7", "-12", "9007199254740991", "9007199254740993", "12345678901234567890", "1.0", "-0.0", "0.1",
@@ -136,7 +139,15 @@ def test_an_amount_is_shown_with_all_its_digits() -> None:
 
 
 def test_a_file_for_a_spreadsheet_has_exact_numbers_and_no_formula() -> None:
-    texts = ["=1", "+1", "-1", "@a", "\t=1", *(f"{chr(ord(one) + 0xFEE0)}1" for one in "=+-@"), "a=1"]
+    texts = ["=1", "+1", "-1", "@a", " =1", *(f"{chr(ord(one) + 0xFEE0)}1" for one in "=+-@"), "a=1"]
     number = {"call": ["parsed", "-12345678901234567890.0"]}
     (text,) = node("call.mjs", "json", "csv", given=[["csv", [[*texts, number]]]])
-    assert text == ",".join([*(f"'{one}" for one in texts[:-1]), "a=1", "-12345678901234567890.0"]) + "\r\n"
+    cells = [f"'{one}" for one in texts[:-1]] + ["a=1"]
+    assert text == ",".join([*(f'"{one}"' for one in cells), "-12345678901234567890.0"]) + "\r\n"
+
+
+def test_no_text_becomes_a_formula_whatever_a_spreadsheet_splits_at() -> None:
+    rows = [[text, "b", text] for text in sheets.hostile_texts()]
+    (text,) = node("call.mjs", "json", "csv", given=[["csv", rows]])
+    sheets.must_have_no_formula(text)
+    assert [row[1] for row in csv.reader(io.StringIO(text, newline=""))] == ["b"] * len(rows)

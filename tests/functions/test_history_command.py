@@ -30,7 +30,7 @@ from typer.testing import CliRunner, Result
 from update_incident import handler as update
 
 from tests.functions.test_seal_history import kms  # noqa: F401  # a fixture
-from tests.support import history_world, moto_table
+from tests.support import history_world, moto_table, sheets
 from tests.support.events import Context, claims, create_event, patch_event
 from tests.support.history_world import BUCKET, LocalKms
 from tests.support.sealed import SigningKey
@@ -311,6 +311,17 @@ def test_a_mistyped_tenant_is_told_as_such() -> None:
         assert run(*words, "--tenant", "acme").exit_code == 0
     assert not history_world.contents("ACME")
     assert "Marked 0 incidents." in run("deadlines", "rebuild", "--tenant", "acme").stderr, "no incident has a regime"
+
+
+def test_a_spreadsheet_runs_no_cell_whatever_it_splits_at(tmp_path: Path) -> None:
+    texts = sheets.hostile_texts()
+    with pack_files._table(tmp_path / "a.csv", ["x", "y", "z"]) as table:
+        for text in texts:
+            table.row([text, "b", text])
+
+    written = (tmp_path / "a.csv").read_bytes().decode()
+    sheets.must_have_no_formula(written)
+    assert [row[1] for row in csv.reader(io.StringIO(written, newline=""))] == ["y"] + ["b"] * len(texts)
 
 
 def test_a_spreadsheet_runs_no_cell_of_a_trail() -> None:

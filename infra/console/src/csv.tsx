@@ -4,11 +4,13 @@ import { say } from "./parts";
 
 export type Cell = string | number | Digits | boolean | null | undefined;
 
-/** Return rows as CSV. A text that a spreadsheet would compute as a formula begins with an apostrophe. */
-export const csv = (rows: Cell[][]): string => rows.map((row) => row.map((cell) => {
-  const text = typeof cell === "string" && /^[=+\-@\t\r＝＋－＠]/.test(cell) ? `'${cell}` : String(cell ?? "");
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}).join(",")).join("\r\n") + "\r\n";
+// Many spreadsheets split a line at semicolons or tabs instead of commas. So a formula may also follow such a character.
+const BEFORE_FORMULA = /(^|[;\t\r\n])(?=["' ]*[=+\-@＝＋－＠])/g;
+
+/** Return rows as CSV. An apostrophe is in front of a text that a spreadsheet would compute as a formula. */
+export const csv = (rows: Cell[][]): string => rows.map((row) => row.map((cell) => (
+  typeof cell === "string" ? `"${cell.replace(BEFORE_FORMULA, "$1'").replaceAll('"', '""')}"` : String(cell ?? "")
+)).join(",")).join("\r\n") + "\r\n";
 
 /** A button that saves rows as a file. */
 export const Save = ({ name, rows }: { name: string; rows: () => Cell[][] }) => (

@@ -39,7 +39,7 @@ def trail(
 
     period = _period(first or f"{timestamps.FIRST_YEAR}-01-01", last or f"{timestamps.LAST_YEAR}-12-31")
     reader = tenant_reader(tenant_id, table, stack, region)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(pack.CHANGE_COLUMNS)
     incident, unreadable = None, list[str]()
     for incident in reader.incidents():

@@ -7,6 +7,7 @@ files are views of the export: the population and the changes of the period, the
 import csv
 import json
 import os
+import re
 import shutil
 import time
 from base64 import b64decode
@@ -35,7 +36,7 @@ from . import manifest_bucket, verify_history
 
 HERE = Path(__file__).parent
 FAULTS = "faults.txt"
-_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r")
+_BEFORE_FORMULA = re.compile(r"""(^|[;\t\r\n])(?=["' ]*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 Line = dict[str, Any]
 Period = tuple[str, str]
 
@@ -316,9 +317,12 @@ def _cell(value: Any) -> str:
 
 
 def as_cell(value: Any) -> str:
-    """Return a value as a cell. An apostrophe is in front of a text that a spreadsheet would run as a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    """Return a value as a cell. An apostrophe is in front of a text that a spreadsheet would run as a formula.
+
+    Many spreadsheets split a line at semicolons or tabs instead of commas. So an apostrophe also follows such a
+    character if a formula follows.
+    """
+    return _BEFORE_FORMULA.sub(r"\1'", str(value))
 
 
 class _table:  # noqa: N801  # it is used like a function
@@ -326,7 +330,7 @@ class _table:  # noqa: N801  # it is used like a function
 
     def __init__(self, file: Path, columns: Iterable[str]) -> None:
         self._file = file.open("x", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file)
+        self._writer = csv.writer(self._file, quoting=csv.QUOTE_ALL)
         self.row(columns)
 
     def row(self, cells: Iterable[Any]) -> None:
