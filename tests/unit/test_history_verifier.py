@@ -16,7 +16,7 @@ from incidents.domain.manifests import Record
 from incidents_cli.operate.history import verify_history
 
 from tests.support import scale
-from tests.support.sealed import HOUR, SealedTenant, SigningKey, attacked, damaged, timed
+from tests.support.sealed import HOUR, SealedTenant, SigningKey, attacked, computed_anew, damaged, timed
 
 TENANTS = scale.of(short=4, full=200)
 VERIFIER = Path(verify_history.__file__)
@@ -136,6 +136,25 @@ def test_an_erasure_does_not_explain_that_a_later_incident_is_gone(seed: int, is
     assert tenant.faults() == [f"{removed}: the export does not have it"]
     tenant.seal_erasure(erased + 1)
     assert tenant.faults() == []
+
+
+@pytest.mark.parametrize("is_invented", [False, True], ids=["the same", "invented"])
+@pytest.mark.parametrize("seed", range(10))
+def test_an_erased_incident_that_is_there_again_is_a_fault(seed: int, is_invented: bool) -> None:
+    tenant = SealedTenant(Random(seed), "acme", SigningKey())
+    again = tenant.ids()
+    documents = [deepcopy(document) for document in tenant.documents]
+    tenant.erase()
+    for _ in range(2):
+        tenant.now += 2 * HOUR
+        tenant.seal()
+    tenant.documents = documents
+    if is_invented:
+        for document in documents:
+            document["incident"]["owner_id"] = "mallory"
+            computed_anew("acme", document)
+
+    assert {fault.partition(":")[0] for fault in tenant.faults()} == {*again}
 
 
 @pytest.mark.parametrize("is_again", [False, True], ids=["sealed late", "sealed again"])

@@ -74,7 +74,7 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
                 raise ValueError(f"is signed by another key, with the fingerprint {fingerprint}")
             key: Any = serialization.load_der_public_key(der)
             key.verify(b64decode(proof["signature"], validate=True), manifest, ECDSA(hashes.SHA256()))
-            own, last = sha256(manifest).hexdigest(), ""
+            own, last, here = sha256(manifest).hexdigest(), "", report.manifests
             if digest({name: content[name] for name in MEMBERS} | {"format": 1, "tenant_id": tenant_id}) != own:
                 other = content["tenant_id"]
                 raise ValueError("has another format" if other == tenant_id else f"belongs to the tenant {other!r}")
@@ -85,14 +85,12 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             report.newest = f"newest manifest: number {number}, with the SHA-256 {previous}"
             for ended in (content["erasure"] or [])[:1]:
                 report.erasures, at = [*report.erasures, ended], round(datetime.fromisoformat(ended).timestamp() * 1000)
-                gone = [each for each in report.sealed if int(each[4:14].translate(DIGITS), 32) <= at]
-                report.erased |= dict.fromkeys(gone, report.manifests)
-            if content["restored_to"]:
-                report.restores.append((report.manifests, shifted(content["restored_to"], 0), content["table"]))
+                report.erased |= {each: here for each in report.sealed if int(each[4:14].translate(DIGITS), 32) <= at}
+            report.restores += [(here, shifted(to, 0), content["table"]) for to in [content["restored_to"]] if to]
             for entry in content["entries"]:
                 form = ENTRY.fullmatch(str(entry))
                 if form and int(form[2] or 1) <= entry[1] and last < entry[0]:
-                    seal = (report.manifests, len(report.ends), shifted(content["to"], 1), *entry[1:], content["table"])
+                    seal = (here, len(report.ends), shifted(content["to"], 1), *entry[1:], content["table"])
                     report.sealed.setdefault(last := entry[0], []).append(seal)
                 else:
                     report.faults.append(f"{name}: has an entry of another form or in the wrong order: {entry}")
@@ -145,12 +143,14 @@ def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]])
         at = changes[version - 1]["at"] if version <= len(changes) else "~"  # which is after all times
         restored = [to for later, to, new in report.restores if later > place and new != table and to < min(at, limit)]
         is_same = at != "~" and head == heads[version]
-        if restored and (at > limit or not is_same):  # it took this change away, and kept the changes before its time
+        if place <= report.erased.get(incident_id, 0):
+            yield from ["it was erased, and is there again"][: len(changes)]
+        elif restored and (at > limit or not is_same):  # it took this change away, and kept those before its time
             version = min(version, sum(change["at"] <= shifted(min(restored), 1 / 60) for change in changes))
             report.lost.add(incident_id)
-        elif not is_same and place > report.erased.get(incident_id, 0):
+        elif not is_same:
             yield f"a manifest has another change {version}" if changes else "the export does not have it"
-        elif is_same and at > limit:
+        elif at > limit:
             yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
         runs[run] = max(version, runs.get(run, 0))  # the highest version that a run has
     for version, change in enumerate(changes, start=1):
