@@ -102,6 +102,7 @@ def test_the_development_issuer_s_tokens_have_the_claims_that_the_stack_reads(
         ({"app": "two words"}, "app_id"), ({"subject": "system:me"}, "sub"), ({"subject": ""}, "sub"),
         ({"expires_in": 0}, "expired"), ({"expires_in": -60}, "expired"), ({"scope": ""}, "scopes"),
         ({"scope": "openid"}, "scopes"), ({"scope": "incidents:*"}, "scopes"),
+        ({"scope": "[incidents:read]"}, "scopes"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("parameters", [{}, ENTRA, ACTION], ids=lambda given: " ".join(given.values()))

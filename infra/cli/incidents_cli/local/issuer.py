@@ -85,9 +85,10 @@ def check(stack: Stack, claims: Mapping[str, Any]) -> None:
     # The gateway passes every claim as text.
     texts = {name: str(value) for name, value in claims.items()}
     try:
-        scopes = from_claims(texts, time.time(), stack.issuer, claim_names(" ".join(_names(stack).values()))).scopes
+        from_claims(texts, time.time(), stack.issuer, claim_names(" ".join(_names(stack).values())))
     except (NotAuthenticated, NotPermitted) as error:
         raise StepFailed("The API would refuse this token.", f"  {error.detail}", "Correct the options.") from None
+    scopes = set(texts[_names(stack)["ScopeClaims"].split(",")[0]].split())  # as the gateway splits them
     if scopes.isdisjoint(SCOPES.split()):
         raise StepFailed(
             "The API would refuse this token at every operation.",
