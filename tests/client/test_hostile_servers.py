@@ -22,7 +22,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 BLOCK = b"10000\r\n" + b" " * 65_536 + b"\r\n"
 DRIPS, PAUSE = 200, 0.02  # 4 seconds
-TIMEOUT, PATIENCE = 0.1, 20  # seconds of a client: longer than a drip's pause, and for a test of other limits
+TIMEOUT, PATIENCE = 0.3, 20  # seconds of a client: longer than a drip's pause, and for a test of other limits
 
 Use = Callable[..., None]
 

@@ -27,11 +27,11 @@ from incidents.storage.deadline_repository import DeadlineRepository, Head
 from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.marks import Marks
 from incidents.storage.settings import INTAKE, Settings, TenantSettings
-from incidents_cli.console import StepFailed
+from incidents_cli.console import StepFailed, alone
 from incidents_cli.operate.importing import rows
 from incidents_cli.operate.tenants import erase as erasing
 from incidents_cli.operate.tenants import export as exporting
-from incidents_cli.operate.tenants.checkpoint import Checkpoint, alone
+from incidents_cli.operate.tenants.checkpoint import Checkpoint
 from incidents_cli.operate.tenants.export import Exported, export
 from ulid import ULID
 
@@ -167,10 +167,11 @@ def test_two_commands_do_not_write_one_file(
         "proof.json": ("tenant", "erase", *of, "--yes-erase", table.tenant, "--proof", "proof.json"),
     }
     for file, words in commands_of.items():
-        with alone(Path(file)):
-            assert run(monkeypatch, *words) == 1
-            assert f"Another command writes {file}." in capsys.readouterr().err
-            assert [path.name for path in tmp_path.iterdir()] == [f"{file}.lock"]
+        for other in (file, f"{file}.part", f"{file}.checkpoint"):
+            with alone(Path(other)):
+                assert run(monkeypatch, *words) == 1
+                assert f"Another command writes {file}." in capsys.readouterr().err
+                assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     assert invariants.everything(table.client, table.name) == before
 
     lock = tmp_path / "out.jsonl.lock"
@@ -179,7 +180,8 @@ def test_two_commands_do_not_write_one_file(
     assert lock.read_text() == "precious"
     lock.write_text("")  # a killed command leaves its lock
     assert run(monkeypatch, *commands_of["out.jsonl"]) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
+    assert run(monkeypatch, "verify", *of, "--report", "a", "--checkpoint", "a.checkpoint") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"out.jsonl", "a"}
 
 
 def test_an_export_interrupted_after_its_last_rename_is_finished(table: Table, tmp_path: Path) -> None:

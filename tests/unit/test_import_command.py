@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 from incidents.storage.evidence_reader import StoredEvidence
-from incidents_cli.console import StepFailed
+from incidents_cli.console import StepFailed, alone
 from incidents_cli.main import cli
 from typer.testing import CliRunner, Result
 
@@ -30,6 +30,14 @@ def file(tmp_path: Path) -> Path:
 
 def token(**claims: Any) -> str:
     return jwt.encode(claims, "a key that nobody here trusts, and of no matter", algorithm="HS256")
+
+
+def test_two_imports_do_not_write_one_errors_file(file: Path) -> None:
+    with alone(file.with_name("errors")):
+        refused = run(file, "--errors", str(file.with_name("errors")), "--dry-run").exception
+        assert str(refused) == f"Another command writes {file.with_name('errors')}."
+        assert run(file, "--errors", str(file.with_name("others")), "--dry-run").exit_code == 1
+    assert {path.name for path in file.parent.iterdir()} == {"rows.csv", "others"}
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ A printed failure has its cause and advice for the reader.
 """
 
 import errno
+import fcntl
 import os
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
@@ -181,6 +182,55 @@ def require_new(file: Path) -> None:
             raise StepFailed(f"{file} is not a regular file.", "", "Name another file.")
         if status.st_size:
             raise StepFailed(f"{file} exists already.", "", "Name another file, or move this file away.")
+
+
+@contextmanager
+def alone(*files: Path) -> Iterator[None]:
+    """Let no other command write to the files, or to the part and the checkpoint beside each. ``FILE.lock`` is a lock.
+
+    Raises StepFailed if another command holds a lock, if a lock has content and so belongs to somebody else, or if a
+    file is a folder.
+    """
+    with ExitStack() as locks:
+        for path, file in {_lock_of(file): file for file in files}.items():
+            locks.enter_context(_locked(path, file))
+        yield
+
+
+def _lock_of(file: Path) -> Path:
+    if file.is_dir():
+        raise StepFailed(f"{file} is a folder.", "", "Name a new file.")
+    name = file.name
+    while (shorter := name.removesuffix(".part").removesuffix(".checkpoint")) != name:
+        name = shorter  # otherwise, another command could name the part of this file as its own file
+    return file.with_name(f"{name}.lock")
+
+
+@contextmanager
+def _locked(path: Path, file: Path) -> Iterator[None]:
+    with writing(file):
+        lock = open_private(path, "r+b")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock ends with the process
+            is_free = _is_at(path, lock)
+        except BlockingIOError:
+            is_free = False
+        if not is_free:
+            raise StepFailed(f"Another command writes {file}.", "", "Wait until that command ends, then try again.")
+        require_new(path)
+        try:
+            yield
+        finally:
+            if _is_at(path, lock):
+                path.unlink()
+
+
+def _is_at(path: Path, opened: IO[Any]) -> bool:
+    """Return whether a path still names an open file."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(opened.fileno()), path.lstat())
+    return False
 
 
 @contextmanager

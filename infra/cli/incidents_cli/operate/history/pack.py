@@ -375,8 +375,9 @@ Write down the {report.newest}.
 At the next audit, the program prints this hash again, or a newer manifest contains it: `grep HASH manifests.jsonl`.
 
 If the program finds no fault, the export lacks no sealed incident and no sealed change. The program does not read
-`population.csv`, `changes.csv` and the sample, and nobody signed `contents.csv`. To prove that these files are
-complete, make them again from the export. Get the SHA-256 of the program from the operators, too.
+`population.csv`, `changes.csv`, `deadlines.csv`, `metrics.json` and the sample, and nobody signed `contents.csv`. To
+prove that these files are right, make them again from the export. Get the SHA-256 of the program from the operators,
+too. The metrics come from stored figures, and no seal covers these figures. `incidents verify` checks them.
 
 The sample are the incidents of the population with the lowest SHA-256 of the text `SEED:ID`. The dates in the files are
 UTC. If a cell could run as a formula, an apostrophe is in front of its text.

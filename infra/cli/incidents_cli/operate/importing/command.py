@@ -11,7 +11,7 @@ import typer
 from incidents.domain.errors import NotPermitted
 from incidents.domain.identity import ClaimNames, claim_names, tenant_and_app
 
-from ...console import StepFailed, clean, command, interrupted, require_regular, say, stderr, writing
+from ...console import StepFailed, alone, clean, command, interrupted, require_regular, say, stderr, writing
 from ..api import TOKEN, address_and_token, advice_for
 from . import mapping, tables
 from .job import ClosedWithoutDate, Counts, Job, OtherApps, of_sheet
@@ -121,8 +121,9 @@ def import_(
         advice = "Name another file: --errors FILE"
         raise StepFailed("The errors file would overwrite the import file or its .progress.", f"  {errors}", advice)
     _check_that_it_can_be_made(errors)
-    importer.ErrorsFile.check(errors)
-    counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
+    with alone(errors):
+        importer.ErrorsFile.check(errors)
+        counts = importer.dry_run(job) if dry_run else _import(job, url, concurrency, _claim_names(claims))
     for name, label in _LABELS.items():
         if (value := getattr(counts, name)) is not None:
             say(f"{label:<14} {value}")

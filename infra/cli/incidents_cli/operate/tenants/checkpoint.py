@@ -3,7 +3,6 @@
 Each step of the command replaces the file atomically.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from ...console import StepFailed, open_own, open_private, require_new, stderr, writing
+from ...console import StepFailed, open_own, open_private, stderr, writing
 from ...local.local_stack import write
 
 
@@ -80,33 +79,6 @@ def in_file_names(tenant_id: str) -> str:
     different ids differ.
     """
     return re.sub("[A-Z]", lambda letter: f"+{letter[0].lower()}", tenant_id)
-
-
-@contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Let no other command write to a file, or to the part and the checkpoint beside it. ``FILE.lock`` is the lock.
-
-    Raises StepFailed if another command holds the lock, if the lock has content and so belongs to somebody else, or if
-    the file is a folder.
-    """
-    if file.is_dir():
-        raise StepFailed(f"{file} is a folder.", "", "Name a new file.")
-    path = file.with_name(f"{file.name}.lock")
-    with writing(file):
-        lock = open_private(path, "r+b")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock ends with the process
-            is_free = os.path.samestat(os.fstat(lock.fileno()), path.lstat())
-        except (BlockingIOError, FileNotFoundError):  # the other command has just removed the lock
-            is_free = False
-        if not is_free:
-            raise StepFailed(f"Another command writes {file}.", "", "Wait until that command ends, then try again.")
-        require_new(path)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
 
 
 @contextmanager

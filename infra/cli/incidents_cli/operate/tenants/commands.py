@@ -4,7 +4,7 @@ They check, export or erase all items of a tenant, and show or lower its counter
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,9 @@ import typer
 from incidents.domain import model
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ...console import StepFailed, clean, command, interrupted, require_new, say, stderr, succeeded
+from ...console import StepFailed, alone, clean, command, interrupted, require_new, say, stderr, succeeded
 from ..deployment import Deployment, RegionOption, StackOption, TableOption, guarded
-from .checkpoint import Checkpoint, alone, in_file_names
+from .checkpoint import Checkpoint, in_file_names
 
 if TYPE_CHECKING:
     from .counter import Year
@@ -57,7 +57,7 @@ def verify(
     def left() -> str:
         return f"The checkpoint {file} is left. Run the same command again to continue." if file.exists() else ""
 
-    with alone(file), alone(report) if report else nullcontext():
+    with alone(*filter(None, (file, report))):
         if report is not None and not file.exists():  # a continued run appends to its own report
             require_new(report)
         with interrupted(left), _show_progress(f"Verifying {tenant_id}") as show:
