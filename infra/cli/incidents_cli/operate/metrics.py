@@ -13,7 +13,7 @@ from incidents.domain.metric_answer import get_incident_metrics
 from incidents.edges import parameters
 from incidents.storage import guard, keys
 
-from ..console import StepFailed, command, interrupted, require_new, stderr, step
+from ..console import StepFailed, alone, command, interrupted, require_new, stderr, step
 from . import metrics_view
 from .deployment import Deployment, RegionOption, StackOption
 
@@ -65,7 +65,8 @@ def show(
             raise nothing_of(reader)
     metrics_view.show(answer, tenant)
     if png is not None:
-        with step("Drawing", f"Wrote {png}"):
+        with alone(png), step("Drawing", f"Wrote {png}"):
+            require_new(png)  # another command may have written it meanwhile
             metrics_view.draw(answer, tenant, png)
 
 
