@@ -396,6 +396,27 @@ def test_a_first_stop_that_was_cut_off_leaves_an_empty_stack(
     assert list(folder.state.iterdir()) == []
 
 
+@pytest.mark.parametrize("damage", ["cut", "removed"])
+def test_a_damaged_state_is_not_started_and_not_replaced(
+    emulating: Callable[[str], tuple[Stack, StackFolder]], damage: str
+) -> None:
+    stack, folder = emulating(emulator_that(count=0))
+    whole = replace(stack, pid=None, ready=False, table_name="incidents")
+    for name in emulator._STATE:
+        (folder.state / f"{name}.json").write_text("{}")
+    up_down._require_state(whole, folder)
+    file = folder.state / "dynamodb.json"
+    if damage == "cut":
+        file.write_text('{"payload": {"tables":')
+    else:
+        file.unlink()
+
+    with pytest.raises(StepFailed, match=str(file) if damage == "cut" else "are missing") as refused:
+        up_down._require_state(whole, folder)
+
+    assert "Restore the file" in refused.value.advice
+
+
 def test_a_stop_waits_for_no_other_command_and_changes_nothing(
     emulating: Callable[[str], tuple[Stack, StackFolder]],
 ) -> None:

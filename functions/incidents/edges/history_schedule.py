@@ -24,6 +24,8 @@ from ..sealing import Order, Unsealable
 from ..storage import dynamodb, guard, marks
 from ..storage.feed_reader import FeedReader
 
+_CLOCKS_MS = 60_000  # the operator's clock may be ahead by so much
+
 
 class Run:
     """One run. It can read the marks of all tenants, and can read the index of one tenant at a time."""
@@ -85,6 +87,6 @@ def _order(event: Mapping[str, Any]) -> Order | None:
     if not is_right:
         raise ValueError("the order must name a tenant, and may name an erasure or the time of a restore")
     # Raises ValueError for a day that does not exist. An erasure that ends in the future would cover future incidents.
-    if at is not None and timestamps.to_milliseconds(at) > time.time_ns() // 1_000_000:
+    if at is not None and timestamps.to_milliseconds(at) > time.time_ns() // 1_000_000 + _CLOCKS_MS:
         raise ValueError("the order must name an erasure or a restore of the past")
     return Order(event["tenant_id"], whole or restored_to is not None, Record(erasure, restored_to))

@@ -232,6 +232,9 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
         has_data = stack.pid is not None and stack.ready
         is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
         shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
+        for file in folder.state.glob("*.json") if has_data else ():
+            with file.open("rb") as state:
+                os.fsync(state)  # the emulator leaves this to the system, and the machine may lose its power
         stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
         stopped.save(folder)
     return stopped
@@ -246,6 +249,18 @@ def _without_interruption() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+def require_whole_state(folder: StackFolder) -> None:
+    """Raise StepFailed if a file of the state is damaged. The emulator would start without it, and then replace it."""
+    for file in sorted(folder.state.glob("*.json")):
+        try:
+            json.loads(file.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise StepFailed(
+                f"A file with the stack's data is damaged: {file}", f"  {error}",
+                f"Restore the file from a copy. To delete all data and start again: {command('up --fresh')}",
+            ) from None  # fmt: skip
 
 
 def has_state(folder: StackFolder) -> bool:

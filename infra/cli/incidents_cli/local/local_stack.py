@@ -263,7 +263,7 @@ def load(folder: StackFolder) -> Stack | None:
         raise StepFailed(
             "The stack's record cannot be read.",
             f"  {folder.record}",
-            f"Start again with an empty table: {command('up --fresh')}",
+            f"Restore the file from a copy. To delete all data and start again: {command('up --fresh')}",
         ) from None
 
 

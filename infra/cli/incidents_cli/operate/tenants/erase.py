@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
-from incidents.domain import model, timestamps
+from incidents.domain import timestamps
 from incidents.storage import keys
 from incidents.storage.stored_form import Item
-from ulid import ULID
 
 from ...console import StepFailed, require_new, writing
 from ...local.local_stack import write
@@ -92,8 +91,9 @@ def erase(reader: TenantReader, proof: Path, quiet: float, tell: Tell) -> Erased
     if any(remaining.values()):
         detail = ", ".join(f"{kind} {count}" for kind, count in remaining.items() if count)
         raise StepFailed("The last read still found items.", f"  {detail}", "Run the same command again to continue.")
-    done = Erased(reader.tenant_id, table, state["started"], max(_now(), partitions.newest), quiet, state["items"],
-                  remaining)  # fmt: skip
+    # The seal of the proof covers only incidents until its end, and this machine's clock may be slow.
+    ended = max(_now(), reader.now())
+    done = Erased(reader.tenant_id, table, state["started"], ended, quiet, state["items"], remaining)
     with writing(proof):
         write(proof, json.dumps(done._asdict(), indent=2).encode() + b"\n")
     checkpoint.remove()
@@ -104,11 +104,6 @@ class _Partitions:
     """All items of a tenant, by kind: its own partitions, its alerts and marks, and its rows of the account map."""
 
     def __init__(self, reader: TenantReader) -> None:
-        self.newest = ""
-        """The time at which the newest erased incident was created. The seal of the proof must cover this incident.
-
-        The time is in the future if a function's clock is ahead of this machine's clock, by less than an hour.
-        """
         self._reader = reader
         self._client, self._table = reader.client, reader.table_name
         of_tenant = {":pk": {"S": keys.account("").pk}, ":tenant": {"S": reader.tenant_id}}
@@ -154,7 +149,6 @@ class _Partitions:
                             self._leave(row)
                     else:
                         list(pool.map(self._delete, batches(page, _AT_ONCE)))
-                        self.newest = max(self.newest, *map(_created, page))
                     kinds.add(kind)
                     gone(kind, len(page))
         return kinds
@@ -194,15 +188,6 @@ class _Partitions:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-
-
-def _created(item: Item) -> str:
-    """Return the time in the id of an incident, or "" for another item, and for a time that no clock can have given."""
-    item_id, hour = item["sk"]["S"], 3_600_000
-    if not model.INCIDENT_ID.fullmatch(item_id):
-        return ""
-    created = ULID.from_str(item_id.removeprefix("inc_")).milliseconds
-    return timestamps.from_milliseconds(created) if created < time.time_ns() // 1_000_000 + hour else ""
 
 
 def _now() -> str:

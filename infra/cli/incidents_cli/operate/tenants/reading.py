@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from email.utils import parsedate_to_datetime
 from heapq import merge
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from incidents.domain import model
+from incidents.domain import model, timestamps
 from incidents.domain.errors import Busy
 from incidents.runtime import deadline
 from incidents.storage import keys, stored_form
@@ -144,6 +145,12 @@ class TenantReader:
         """Return the names of the indexes that the table lacks. A restored table may lack some."""
         indexes = self.client.describe_table(TableName=self.table_name)["Table"].get("GlobalSecondaryIndexes", [])
         return {*keys.INDEXES} - {index["IndexName"] for index in indexes}
+
+    def now(self) -> str:
+        """Return the time of the table's service, cut to a second."""
+        answer = self.client.describe_table(TableName=self.table_name)
+        date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return timestamps.from_milliseconds(round(date.timestamp() * 1000))
 
     def table_arn(self) -> str:
         """Return the table's ARN. Raises botocore's ClientError if the table does not exist."""
