@@ -189,7 +189,7 @@ def alone(*files: Path) -> Iterator[None]:
     """Let no other command write to the files, or to the part and the checkpoint beside each. ``FILE.lock`` is a lock.
 
     Raises StepFailed if another command holds a lock, if a lock has content and so belongs to somebody else, or if a
-    file is a folder.
+    file is a folder, a device or a pipe.
     """
     with ExitStack() as locks:
         for path, file in {_lock_of(file): file for file in files}.items():
@@ -200,6 +200,8 @@ def alone(*files: Path) -> Iterator[None]:
 def _lock_of(file: Path) -> Path:
     if file.is_dir():
         raise StepFailed(f"{file} is a folder.", "", "Name a new file.")
+    if file.exists() and not file.is_file():
+        raise StepFailed(f"{file} is not a regular file.", "", "Name another file.")
     name = file.name
     while (shorter := name.removesuffix(".part").removesuffix(".checkpoint")) != name:
         name = shorter  # otherwise, another command could name the part of this file as its own file
