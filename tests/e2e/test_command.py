@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx2
 import pytest
 from incidents_cli.console import command
@@ -318,8 +319,16 @@ def _moves_to_another_port_with_its_data(other: Checkout, port: int, incident: d
     assert moved.returncode == 0, moved.stderr
     assert ALREADY_BUILT in moved.stderr
     assert ALREADY_DEPLOYED not in moved.stderr, "the issuer's URL has the port"
-    assert other.status["endpoint_url"] == f"http://127.0.0.1:{port}"
+    status = other.status
+    assert status["endpoint_url"] == f"http://127.0.0.1:{port}"
     assert other.caller(other.token("acme")).get().json()["items"] == [incident]
+    queues = boto3.Session(status["access_key_id"], status["secret_access_key"], region_name=status["region"]).client(
+        "sqs", endpoint_url=status["endpoint_url"]
+    )
+    assert status["queue_url"].startswith(status["endpoint_url"])
+    queues.send_message(QueueUrl=status["queue_url"], MessageBody="no finding")
+    kept = {"QueueUrl": status["dead_letters_url"], "AttributeNames": ["ApproximateNumberOfMessages"]}
+    until(lambda: queues.get_queue_attributes(**kept)["Attributes"]["ApproximateNumberOfMessages"] == "1")
 
 
 def _comes_back_after_a_crash(other: Checkout, incident: dict[str, Any]) -> None:

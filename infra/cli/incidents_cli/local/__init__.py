@@ -12,6 +12,7 @@
 ``state_files``      runs in the emulator's process: writes the state while the emulator runs
 ``listener``         checks that the stack's emulator listens at the stack's port
 ``stream_records``   runs in the emulator's process: keeps the records of the streams over a stop
+``queue_urls``       runs in the emulator's process: finds the queues after a change of the port
 ``kept_port``        runs in the emulator's process: keeps the port until the process ends
 ``sign_in``          runs in the emulator's process: lets a person sign in to the console
 ``sign_in_pages``    runs in the emulator's process: the pages of the sign-in

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, overload
+from urllib.parse import urlsplit
 
 from ..console import StepFailed, command
 from . import listener
@@ -203,14 +204,16 @@ class Stack:
         parts = [part for page in listed for part in page["StackResourceSummaries"]]
         described = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        # A queue's URL has the port at which the queue was created.
+        urls = {name: f"{self.endpoint_url}{urlsplit(outputs[name]).path}" for name in ("QueueUrl", "DeadLettersUrl")}
         given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]}
         return replace(
             self,
             api_id=next(p["PhysicalResourceId"] for p in parts if p["ResourceType"] == "AWS::ApiGatewayV2::Api"),
             table_name=outputs["TableName"],
             event_bus_name=outputs["EventBusName"],
-            queue_url=outputs["QueueUrl"],
-            dead_letters_url=outputs["DeadLettersUrl"],
+            queue_url=urls["QueueUrl"],
+            dead_letters_url=urls["DeadLettersUrl"],
             history_bucket=outputs.get("HistoryBucket", ""),
             functions={
                 operation_name(part["LogicalResourceId"]): part["PhysicalResourceId"]

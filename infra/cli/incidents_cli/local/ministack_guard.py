@@ -369,6 +369,8 @@ def main() -> None:
         return given
 
     functions.execution_credentials = runtime.execution_credentials = secret_credentials
+    queues: Any = import_module("ministack.services.sqs")
+    queues._queue_url_for_account = _neighbour("queue_urls").keeping_urls(queues)
     sign_in = load_sign_in(f"http://127.0.0.1:{port}", key, Path.cwd())
     persistence: Any = import_module("ministack.core.persistence")
     dynamodb: Any = import_module("ministack.services.dynamodb")
