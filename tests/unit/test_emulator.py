@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -396,25 +397,32 @@ def test_a_first_stop_that_was_cut_off_leaves_an_empty_stack(
     assert list(folder.state.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["cut", "removed"])
-def test_a_damaged_state_is_not_started_and_not_replaced(
-    emulating: Callable[[str], tuple[Stack, StackFolder]], damage: str
+JSON, OTHERS = ("state/dynamodb.json", "state/kms.json"), ("state/blobs/a.zip", "objects/bucket/a")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [*product((*JSON, *OTHERS), ["cut", "removed"]), *product(JSON, ["zeros"])],
+)
+def test_damaged_data_is_not_started_and_not_replaced(
+    emulating: Callable[[str], tuple[Stack, StackFolder]], damage: str, name: str
 ) -> None:
-    stack, folder = emulating(emulator_that(count=0))
-    whole = replace(stack, pid=None, ready=False, table_name="incidents")
-    for name in emulator._STATE:
-        (folder.state / f"{name}.json").write_text("{}")
-    up_down._require_state(whole, folder)
-    file = folder.state / "dynamodb.json"
-    if damage == "cut":
-        file.write_text('{"payload": {"tables":')
-    else:
+    _, folder = emulating(emulator_that(count=len(emulator._STATE)).replace("'new'", "'[1]'"))
+    file = folder.path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("[1, 2]")
+    assert up_down.down(folder)
+    emulator.require_whole_state(folder)
+    if damage == "removed":
         file.unlink()
+    else:
+        file.write_bytes({"cut": b"[1, 2", "zeros": bytes(6)}[damage])
 
-    with pytest.raises(StepFailed, match=str(file) if damage == "cut" else "are missing") as refused:
-        up_down._require_state(whole, folder)
+    with pytest.raises(StepFailed, match="are damaged or missing") as refused:
+        emulator.require_whole_state(folder)
 
-    assert "Restore the file" in refused.value.advice
+    assert refused.value.detail == f"  {file}"
+    assert "Restore the files" in refused.value.advice
 
 
 def test_a_stop_waits_for_no_other_command_and_changes_nothing(

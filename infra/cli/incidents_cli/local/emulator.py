@@ -67,6 +67,7 @@ def start(interpreter: str, stack: Stack, folder: StackFolder) -> Stack:
     """
     shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that an earlier emulator unpacked
     folder.make()
+    folder.contents.unlink(missing_ok=True)
     _forget_stream_positions(folder)
     environment = subprocess_environment(stack) | {
         "GATEWAY_PORT": str(stack.port),
@@ -232,9 +233,8 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
         has_data = stack.pid is not None and stack.ready
         is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
         shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
-        for file in folder.state.glob("*.json") if has_data else ():
-            with file.open("rb") as state:
-                os.fsync(state)  # the emulator leaves this to the system, and the machine may lose its power
+        if has_data and is_saved:
+            write(folder.contents, json.dumps(_sizes(folder)).encode())
         stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
         stopped.save(folder)
     return stopped
@@ -252,15 +252,38 @@ def _without_interruption() -> Iterator[None]:
 
 
 def require_whole_state(folder: StackFolder) -> None:
-    """Raise StepFailed if a file of the state is damaged. The emulator would start without it, and then replace it."""
-    for file in sorted(folder.state.glob("*.json")):
+    """Raise StepFailed if data of a cleanly stopped stack is damaged or missing.
+
+    The emulator would start without this data, and its next clean stop would replace the files.
+    """
+    if not folder.contents.exists():
+        return
+    kept, now = json.loads(folder.contents.read_bytes()), _sizes(folder)
+    damaged = {name for name, size in kept.items() if now.get(name) != size}
+    for file in folder.state.glob("*.json"):  # zeros are in the place of a block that a disk has lost
         try:
             json.loads(file.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise StepFailed(
-                f"A file with the stack's data is damaged: {file}", f"  {error}",
-                f"Restore the file from a copy. To delete all data and start again: {command('up --fresh')}",
-            ) from None  # fmt: skip
+        except (ValueError, RecursionError):
+            damaged.add(str(file.relative_to(folder.path)))
+    if damaged:
+        names = sorted(damaged)
+        more = f"\n  and {len(names) - 5} more" if len(names) > 5 else ""
+        raise StepFailed(
+            "Files with the stack's data are damaged or missing.",
+            "\n".join(f"  {folder.path / name}" for name in names[:5]) + more,
+            f"Restore the files from a copy. To delete all data and start again: {command('up --fresh')}",
+        )
+
+
+def _sizes(folder: StackFolder) -> dict[str, int]:
+    """Return the size of each file with data, by its path in the folder. Wait until the disk has the files."""
+    sizes = {}
+    for file in (*folder.state.rglob("*"), *folder.objects.rglob("*")):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened)  # the emulator leaves this to the system, and the machine may lose its power
+                sizes[str(file.relative_to(folder.path))] = os.fstat(opened.fileno()).st_size
+    return sizes
 
 
 def has_state(folder: StackFolder) -> bool:

@@ -48,6 +48,7 @@ class StackFolder:
         self.record = self.path / "stack.json"
         self.state = self.path / "state"
         self.objects = self.path / "objects"
+        self.contents = self.path / "contents.json"  # only a cleanly stopped stack has it
         self.temporary = self.path / "tmp"
         self.build = self.path / "build"
         self.logs = self.path / "logs"

@@ -55,7 +55,7 @@ def up(
         if known is not None and known.pid is not None and not running:
             _after_a_crash(folder)
         if not running:
-            _require_state(known, folder)
+            emulator.require_whole_state(folder)
         target = sam.host_parameters()
         _build(folder, target)
         with step("Fetching the emulator", "The emulator is installed"):
@@ -226,19 +226,10 @@ def _after_a_crash(folder: StackFolder) -> None:
         _remove_data(folder)
 
 
-def _require_state(known: Stack | None, folder: StackFolder) -> None:
-    """Raise StepFailed if the data of a cleanly stopped stack is damaged or missing."""
-    emulator.require_whole_state(folder)
-    if known is not None and known.pid is None and known.table_name and not emulator.has_state(folder):
-        raise StepFailed(
-            "Files with the stack's data are missing.", f"  {folder.state}",
-            f"Restore the files from a copy. To start again without data: {command('up --fresh')}",
-        )  # fmt: skip
-
-
 def _remove_data(folder: StackFolder) -> None:
     for part in (folder.state, folder.objects, folder.build):
         shutil.rmtree(part, ignore_errors=True)
+    folder.contents.unlink(missing_ok=True)
     folder.make()
 
 
