@@ -150,7 +150,7 @@ def test_an_appended_change_is_found_though_the_incident_has_an_older_version(tm
     refused = run("history", "verify", "--tenant", "acme")
 
     assert str(failure(refused)).startswith("Faults: ")
-    assert "do not fit the tenant, the schema version 1, or its last change" in refused.stdout
+    assert "do not fit the tenant, the schema version 1, or its changes" in refused.stdout
     assert "but the history has faults" in str(failure(pack(tmp_path / "pack")))
     assert "ceo" in (tmp_path / "pack" / "changes.csv").read_text()
 

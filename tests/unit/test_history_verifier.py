@@ -14,9 +14,10 @@ import pytest
 from incidents.domain import manifests, model, timestamps
 from incidents.domain.manifests import Record
 from incidents_cli.operate.history import verify_history
+from ulid import ULID
 
 from tests.support import scale
-from tests.support.sealed import HOUR, SealedTenant, SigningKey, attacked, computed_anew, damaged, timed
+from tests.support.sealed import HOUR, START, SealedTenant, SigningKey, attacked, computed_anew, damaged, timed
 
 TENANTS = scale.of(short=4, full=200)
 VERIFIER = Path(verify_history.__file__)
@@ -64,7 +65,8 @@ def test_the_fault_names_the_incident_and_the_change(tenant: SealedTenant) -> No
     lines = [json.dumps(line).encode(), *tenant.lines()[1:]]
     report = verify_history.check("acme", {tenant.key.fingerprint}, b"".join(tenant.files).splitlines(), lines)
 
-    assert report.faults == [
+    assert "do not fit the tenant" in report.faults[0]
+    assert report.faults[1:] == [
         f"{first}: change 1 differs from its hash",
         f"{first}: its values do not lead back to the values after change 1",
     ]
@@ -136,6 +138,27 @@ def test_an_erasure_does_not_explain_that_a_later_incident_is_gone(seed: int, is
     assert tenant.faults() == [f"{removed}: the export does not have it"]
     tenant.seal_erasure(erased + 1)
     assert tenant.faults() == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_invented_incident_of_the_past_is_a_fault(seed: int) -> None:
+    """Somebody with the table's credentials adds an incident today, and claims that it was created long ago."""
+    tenant = SealedTenant(Random(seed), "acme", SigningKey())
+    for claimed, real in (("created_at", False), ("created_by", False), ("id", False), ("id", True)):
+        forged = deepcopy(tenant)
+        if real:
+            forged.seal_erasure(forged.now)  # of a tenant whose incidents are gone
+            forged.documents = []
+        document = deepcopy(tenant.documents[-1])
+        old = f"inc_{ULID.from_int((START - 1000 * HOUR) << 80)}"
+        document["incident"][claimed] = {"created_at": "2026-01-01T00:00:00.000Z", "created_by": "ceo", "id": old}[
+            claimed
+        ]
+        computed_anew("acme", document)
+        forged.documents = sorted([*forged.documents[:-1], document], key=lambda line: line["incident"]["id"])
+        faults = " ".join(forged.faults())
+        assert "do not fit the tenant" in faults, claimed
+        assert ("is older than an erasure" in faults) is real
 
 
 @pytest.mark.parametrize("is_invented", [False, True], ids=["the same", "invented"])

@@ -41,6 +41,8 @@ def history_faults(incident: Incident, changes: Iterable[Change]) -> list[str]:
         if change.version != last + 1:
             faults.append(f"change {change.version} follows change {last}")
         last = change.version
+        if last == 1 and (incident.created_at, incident.created_by) != (change.at, change.by):
+            faults.append("the incident was created at another time or by somebody else than change 1 says")
         entry = change.model_dump(by_alias=True, exclude_unset=True)
         entry["changes"] = {
             name: {end: _value(name, value) for end, value in pair.items()} for name, pair in entry["changes"].items()

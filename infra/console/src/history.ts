@@ -44,6 +44,9 @@ export async function check(incident: string, pages: string[]): Promise<Check> {
     }
     if (number !== last + 1) faults.push(`change ${number} follows change ${last}`);
     last = number;
+    if (number === 1 && (["at", "by"] as const).some((stamp) => change.get(stamp) !== now.get(`created_${stamp}`))) {
+      faults.push("the incident was created at another time or by somebody else than change 1 says");
+    }
     const changed: Fields = new Map([...(change.get("changes") as Fields)].map(([field, ends]) => [
       field, new Map([...(ends as Fields)].map(([end, value]) => [end, stored(field, value)])),
     ]));

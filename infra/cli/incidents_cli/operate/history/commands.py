@@ -119,7 +119,8 @@ def verify(
     if report.unproved:
         stderr.print(f"Incidents with a change without a hash, which nothing proves: {report.unproved}.")
     if report.erasures:
-        stderr.print(f"Erasures of the tenant: until {', '.join(report.erasures)}. Older incidents are not checked.")
+        times = ", ".join(time for _, time, _ in report.erasures)
+        stderr.print(f"Erasures of the tenant: until {times}. Older incidents are gone.")
     if report.restores:
         times = ", ".join(time for _, time, _ in report.restores)
         stderr.print(f"Restores of the table: to {times}. Incidents that lost sealed changes: {len(report.lost)}.")

@@ -345,7 +345,8 @@ class _table:  # noqa: N801  # it is used like a function
 
 def _readme(reader: TenantReader, choice: Choice, report: verify_history.Report, population: int) -> str:
     restores = ", ".join(time for _, time, _ in report.restores)
-    marks = f"Erasures until: {', '.join(report.erasures) or 0}. Restores of the table: {restores or 0}"
+    erasures = ", ".join(time for _, time, _ in report.erasures)
+    marks = f"Erasures until: {erasures or 0}. Restores of the table: {restores or 0}"
     warning = f"**This history has {len(report.faults)} faults. `{FAULTS}` lists them.**\n\n" if report.faults else ""
     return f"""# Incidents of the tenant {reader.tenant_id}
 

@@ -1,6 +1,4 @@
-"""Check the history of a tenant without AWS. README.md, in the same folder, describes the formats and checks.
-
-The fingerprint must come from somebody whom you trust. If there is a fault, the exit code is 1."""
+"""Check the history of a tenant without AWS. README.md, in the same folder, describes the formats and checks."""
 
 import argparse
 import json
@@ -21,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
 MEMBERS = {"entries", "erasure", "from", "more", "number", "previous_hash", "restored_to", "table", "to"}
+FIXED = ("tenant_id", "schema_version", "version", "updated_at", "updated_by", "created_at", "created_by")
 NUMBERS = Context(prec=28, Emin=-400, Emax=400, traps=[Inexact, InvalidOperation, Overflow])  # refuses longer numbers
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 DIGITS = str.maketrans("JKMNPQRSTVWXYZ", "IJKLMNOPQRSTUV")  # from the digits of ids to the digits of Python
-ENTRY = re.compile(r"\['[^']+', [1-9][0-9]{0,9}, (None|'([1-9][0-9]{0,9}):[0-9a-f]{64}')\]")
+ENTRY = re.compile(r"\['inc_[0-7][0-9A-HJKMNP-TV-Z]{25}', [1-9][0-9]{0,9}, (None|'([1-9][0-9]{0,9}):[0-9a-f]{64}')\]")
 
 
 class Report:
@@ -34,8 +33,8 @@ class Report:
     until, newest = "1970-01-01T00:00:00.000Z", "newest manifest: none"
 
     def __init__(self) -> None:
-        self.faults, self.late, self.erasures, self.lost = list[str](), list[str](), list[str](), set[str]()
-        self.ends, self.erased, self.restores = list[str](), dict[str, int](), list[tuple[int, str, str]]()
+        self.faults, self.late, self.ends, self.lost = list[str](), list[str](), list[str](), set[str]()
+        self.erasures, self.restores = list[tuple[int, str, int]](), list[tuple[int, str, str]]()
         self.sealed = dict[str, list[Any]]()  # by incident: position, run, ``to`` plus an hour, version, head, table
 
 
@@ -43,7 +42,7 @@ def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: It
     """Check the lines of an export against the lines of manifests. ``keys`` are fingerprints, in any writing."""
     report, last = Report(), ""
     read_manifests(report, tenant_id, {re.sub(r"[:\s]", "", key).lower() for key in keys}, manifests)
-    missing = {each for each, seals in report.sealed.items() if seals[-1][0] > report.erased.get(each, 0)}
+    missing = {*report.sealed}
     for number, line in enumerate(export, start=1):
         subject = f"line {number} of the export"
         try:
@@ -74,18 +73,15 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
                 raise ValueError(f"is signed by another key, with the fingerprint {fingerprint}")
             key: Any = serialization.load_der_public_key(der)
             key.verify(b64decode(proof["signature"], validate=True), manifest, ECDSA(hashes.SHA256()))
-            own, last, here = sha256(manifest).hexdigest(), "", report.manifests
+            own, last, here, other = sha256(manifest).hexdigest(), "", report.manifests, content["tenant_id"]
             if digest({name: content[name] for name in MEMBERS} | {"format": 1, "tenant_id": tenant_id}) != own:
-                other = content["tenant_id"]
                 raise ValueError("has another format" if other == tenant_id else f"belongs to the tenant {other!r}")
             follows = content["previous_hash"] == previous and content["number"] > number
             if not follows or content["from"] > min(reached, content["to"]):
                 report.faults.append(f"{name}: does not follow manifest number {number} with the end {reached}")
             previous, number, reached = own, content["number"], max(reached, content["to"])
             report.newest = f"newest manifest: number {number}, with the SHA-256 {previous}"
-            for ended in (content["erasure"] or [])[:1]:
-                report.erasures, at = [*report.erasures, ended], round(datetime.fromisoformat(ended).timestamp() * 1000)
-                report.erased |= {each: here for each in report.sealed if int(each[4:14].translate(DIGITS), 32) <= at}
+            report.erasures += [(here, ended, milliseconds(ended)) for ended in (content["erasure"] or [])[:1]]
             report.restores += [(here, shifted(to, 0), content["table"]) for to in [content["restored_to"]] if to]
             for entry in content["entries"]:
                 form = ENTRY.fullmatch(str(entry))
@@ -104,14 +100,14 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
 
 def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the faults of an incident and its changes, oldest first. Changes of older releases may have no hash."""
-    last, count, numbers = changes[-1], len(changes), [change["version"] for change in changes]
-    named = [incident[name] for name in ("tenant_id", "schema_version", "version", "updated_at", "updated_by")]
-    if digest([*named, *numbers]) != digest([tenant_id, 1, count, last["at"], last["by"], *range(1, count + 1)]):
-        yield f"its members {named} do not fit the tenant, the schema version 1, or its last change, or a change lacks"
-    times = [change["at"] for change in changes]
+    first, last, count, numbers = changes[0], changes[-1], len(changes), [change["version"] for change in changes]
+    named = [incident[name] for name in FIXED] + [milliseconds(incident["id"])]
+    wanted = [tenant_id, 1, count, last["at"], last["by"], first["at"], first["by"], milliseconds(first["at"])]
+    if digest([*named, *numbers]) != digest([*wanted, *range(1, count + 1)]):
+        yield f"its members {named} do not fit the tenant, the schema version 1, or its changes, or a change lacks"
+    times, previous, is_next = [change["at"] for change in changes], None, False
     if times != sorted(times) or not all(map(TIME.fullmatch, times)) or times[-1] > shifted(str(datetime.now(UTC)), 1):
         yield "the times of its changes go back, are in the future, or have another form"
-    previous, is_next = None, False
     for change in changes:
         own = {name: value for name, value in change.items() if name != "hash"}
         own |= {"tenant_id": tenant_id, "incident_id": incident["id"], "previous_hash": previous}
@@ -137,20 +133,20 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
 def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the contradictions between an incident and the manifests, and its changes that were not sealed in time."""
     heads, runs = list[str | None]([None]), dict[int, int]()  # ``heads`` by version
+    erased = max((place for place, _, at in report.erasures if milliseconds(incident_id) <= at), default=0)
+    yield from ["it is older than an erasure of the tenant"][: erased and len(changes)]
     for version, change in enumerate(changes, start=1):
         heads.append(f"{version}:{change['hash']}" if "hash" in change else heads[-1])
     for place, run, limit, version, head, table in report.sealed.get(incident_id, []):
         at = changes[version - 1]["at"] if version <= len(changes) else "~"  # which is after all times
         restored = [to for later, to, new in report.restores if later > place and new != table and to < min(at, limit)]
         is_same = at != "~" and head == heads[version]
-        if place <= report.erased.get(incident_id, 0):
-            yield from ["it was erased, and is there again"][: len(changes)]
-        elif restored and (at > limit or not is_same):  # it took this change away, and kept those before its time
+        if place > erased and restored and (at > limit or not is_same):  # it took only this change away
             version = min(version, sum(change["at"] <= shifted(min(restored), 1 / 60) for change in changes))
             report.lost.add(incident_id)
-        elif not is_same:
+        elif place > erased and not is_same:
             yield f"a manifest has another change {version}" if changes else "the export does not have it"
-        elif at > limit:
+        elif is_same and at > limit:
             yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
         runs[run] = max(version, runs.get(run, 0))  # the highest version that a run has
     for version, change in enumerate(changes, start=1):
@@ -169,6 +165,10 @@ def text(name: str, value: Any) -> Any:
     if name == "financial_impact" and type(value) not in (int, Decimal, type(None)):
         raise ValueError(f"the amount {value!r} is not a number")
     return f"{Decimal(value).normalize():f}" if value is not None and name == "financial_impact" else value
+
+
+def milliseconds(at: str) -> int:  # since 1970, of a time or of an id, which says when the incident was created
+    return int(at[4:14].translate(DIGITS), 32) if at[3] == "_" else round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def shifted(at: str, hours: float) -> str:
@@ -194,7 +194,7 @@ if __name__ == "__main__":
         report = check(given.tenant, set(given.key), manifests, export)
     lines = [f"FAULT  {fault}" for fault in report.faults] + [f"LATE  {change}" for change in report.late]
     lines += [f"{report.incidents} incidents, {report.manifests} manifests until {report.until}; changed later: "
-              f"{report.unsealed}; without a hash: {report.unproved}; erasures: {report.erasures}; lost changes of: "
-              f"{len(report.lost)}; restores: {[at for _, at, _ in report.restores]}", report.newest]  # fmt: skip
-    sys.stdout.write("".join(f"{line.encode('unicode_escape').decode()}\n" for line in lines))
+              f"{report.unsealed}; without a hash: {report.unproved}; lost changes of: {len(report.lost)}; erasures: "
+              f"{[at for _, at, _ in report.erasures]}; restores: {[at for _, at, _ in report.restores]}"]  # fmt: skip
+    sys.stdout.write("".join(f"{line.encode('unicode_escape').decode()}\n" for line in (*lines, report.newest)))
     sys.exit(f"{len(report.faults)} faults" if report.faults else 0)
