@@ -425,6 +425,19 @@ def test_damaged_data_is_not_started_and_not_replaced(
     assert "Restore the files" in refused.value.advice
 
 
+@pytest.mark.parametrize("is_ready", [False, True], ids=["a failed up", "down"])
+def test_each_stop_records_the_files_with_data(
+    emulating: Callable[[str], tuple[Stack, StackFolder]], is_ready: bool
+) -> None:
+    stack, folder = emulating(emulator_that(count=len(emulator._STATE)).replace("'new'", "'[1]'"))
+    emulator.stop(replace(stack, ready=is_ready), folder)
+    emulator.require_whole_state(folder)
+    (folder.state / "dynamodb.json").write_text("[")
+
+    with pytest.raises(StepFailed, match="are damaged or missing"):
+        emulator.require_whole_state(folder)
+
+
 def test_a_stop_waits_for_no_other_command_and_changes_nothing(
     emulating: Callable[[str], tuple[Stack, StackFolder]],
 ) -> None:

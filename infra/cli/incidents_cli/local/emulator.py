@@ -233,7 +233,7 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
         has_data = stack.pid is not None and stack.ready
         is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
         shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
-        if has_data and is_saved:
+        if is_saved:  # also after an `up` that failed, because the emulator has written its state anew
             write(folder.contents, json.dumps(_sizes(folder)).encode())
         stopped = replace(stack, pid=None if is_saved else stack.pid, ready=False)
         stopped.save(folder)
