@@ -208,14 +208,14 @@ def _read(incident_id: str, work: Work) -> Incident | None:
 
 
 def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change]:
-    """Yield up to 1 000 changes of an incident, oldest first."""
-    after = 0
+    """Yield the newest changes of an incident, up to 1 000, newest first."""
+    before = incident["version"] + 1
     for _ in range(_PAGES):
-        changes, more = incidents.changes(incident["id"], _CHANGES_AT_ONCE, after)
+        changes, more = incidents.changes(incident["id"], _CHANGES_AT_ONCE, 0, newest_before=before)
         yield from changes
         if not more:
             return
-        after = changes[-1].version
+        before = changes[-1].version
 
 
 def _publish(incident: Incident, due: list[Alert]) -> list[Alert]:

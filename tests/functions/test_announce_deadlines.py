@@ -377,6 +377,25 @@ def test_a_missing_awareness_is_told_after_the_regime_was_named(bus: Bus, clock:
     )
 
 
+def test_a_long_trail_does_not_hide_when_the_regime_was_named(
+    bus: Bus, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline_jobs, "_CHANGES_AT_ONCE", 2)
+    monkeypatch.setattr(deadline_jobs, "_PAGES", 2)
+    incident_id = created()
+    for n in range(6):
+        patched(incident_id, title=f"title {n}")
+    clock.text = "2026-06-09T06:00:00Z"
+    patched(incident_id, reportable_to=["GDPR"])
+    for n in range(3):
+        patched(incident_id, title=f"later {n}")
+    run()
+    run_at(clock, "2026-06-10T17:59:59Z")
+    assert bus.told() == []
+    run_at(clock, "2026-06-10T18:00:00Z")
+    assert [event["kind"] for event in bus.events] == ["anchor_missing"]
+
+
 def test_settings_of_the_tenant_count(bus: Bus, clock: SetClock) -> None:
     incident_id = created(reportable_to=["MDR"], regulatory_reports={"eu-mdr": {"anchors": {"aware": AWARE}}})
     run()

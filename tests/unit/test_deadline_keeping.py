@@ -289,7 +289,7 @@ def test_a_regime_is_named_since_the_change_after_which_it_was_always_there(
     trail: list[Change], since: dict[str, int]
 ) -> None:
     names = trail[-1].changes["reportable_to"][1] if trail else ["GDPR"]
-    found = keeping.named_since(incident(*names), trail, PARIS)
+    found = keeping.named_since(incident(*names), reversed(trail), PARIS)
     assert found == {name: f"2026-06-0{day}T00:00:00.000Z" for name, day in since.items()}
 
 

@@ -115,17 +115,23 @@ class IncidentRepository:
         reader = PageReader(self._client, self._table, self._tenant_id)
         return reader.page(self._partitions(filters), PageRequest(filters, ids, newest_first), limit, after)
 
-    def changes(self, incident_id: str, limit: int, after_version: int) -> tuple[list[Change], bool]:
-        """Return up to ``limit`` changes after a version, oldest first, and whether more follow. Raises NotFound."""
+    def changes(
+        self, incident_id: str, limit: int, after_version: int, *, newest_before: int | None = None
+    ) -> tuple[list[Change], bool]:
+        """Return up to ``limit`` changes after a version, oldest first, and whether more follow. Raises NotFound.
+
+        With ``newest_before``, only changes before this version count, and the newest are first.
+        """
         self.get(incident_id)  # a caller who may not reach the incident may not reach its trail
         partition, start = keys.change(self._tenant_id, incident_id, after_version + 1)
-        last = keys.change(self._tenant_id, incident_id, 10**10 - 1).sk
+        last = keys.change(self._tenant_id, incident_id, (newest_before or 10**10) - 1).sk
         with refusals_as_busy():
             answer = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
                 ExpressionAttributeValues={":pk": {"S": partition}, ":first": {"S": start}, ":last": {"S": last}},
                 ConsistentRead=True,
+                ScanIndexForward=newest_before is None,
                 Limit=limit + 1,
             )
         changes = [stored_form.to_change(item) for item in answer["Items"]]

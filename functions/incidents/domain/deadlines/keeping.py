@@ -92,24 +92,25 @@ def plan(incident: Mapping[str, Any], settings: Settings, now: int, named_since:
 
 
 def named_since(incident: Mapping[str, Any], changes: Iterable[Change], settings: Settings) -> dict[str, str]:
-    """Return the time at which each regime in ``reportable_to`` was named. ``changes`` is the trail, oldest change
-    first.
+    """Return the time since which each regime in ``reportable_to`` is there. ``changes`` is the trail, newest first.
+
+    If no change added a regime, the create named it.
     """
     regimes = Regimes(settings)
 
     def ids(names: Iterable[str] | None) -> set[str]:
         return {regime["id"] for name in names or () if (regime := regimes.find(name)) is not None}
 
-    since: dict[str, str] | None = None
+    left = ids(incident["reportable_to"])
+    since: dict[str, str] = {}
     for change in changes:
-        if "reportable_to" not in change.changes:
-            continue
-        before, after = map(ids, change.changes["reportable_to"])
-        # Change 1 has no values. So the first later change shows which regimes the create named.
-        if since is None:
-            since = dict.fromkeys(before, incident["created_at"])
-        since = {name: since[name] if name in before and name in since else change.at for name in after}
-    return since if since is not None else dict.fromkeys(ids(incident["reportable_to"]), incident["created_at"])
+        if not left:
+            break
+        if "reportable_to" in change.changes:
+            before = ids(change.changes["reportable_to"][0])
+            since |= dict.fromkeys(left - before, change.at)
+            left &= before
+    return since | dict.fromkeys(left, incident["created_at"])
 
 
 class _Stage(NamedTuple):
