@@ -395,6 +395,7 @@ def test_a_first_stop_that_was_cut_off_leaves_an_empty_stack(
 
     assert "never stopped cleanly" in capsys.readouterr().err
     assert list(folder.state.iterdir()) == []
+    assert (folder.path / "left-by-a-crash" / "state" / "cloudformation.json").read_text() == "{}"
 
 
 JSON, OTHERS = ("state/dynamodb.json", "state/kms.json"), ("state/blobs/a.zip", "objects/bucket/a")
@@ -423,6 +424,10 @@ def test_damaged_data_is_not_started_and_not_replaced(
 
     assert refused.value.detail == f"  {file}"
     assert "Restore the files" in refused.value.advice
+    if name in JSON and damage != "removed":
+        folder.contents.unlink()  # as after a crash
+        with pytest.raises(StepFailed, match="are damaged or missing"):
+            emulator.require_whole_state(folder)
 
 
 @pytest.mark.parametrize("is_ready", [False, True], ids=["a failed up", "down"])

@@ -252,13 +252,12 @@ def _without_interruption() -> Iterator[None]:
 
 
 def require_whole_state(folder: StackFolder) -> None:
-    """Raise StepFailed if data of a cleanly stopped stack is damaged or missing.
+    """Raise StepFailed if data of a stopped stack is damaged or missing. After a crash, only JSON is checked.
 
     The emulator would start without this data, and its next clean stop would replace the files.
     """
-    if not folder.contents.exists():
-        return
-    kept, now = json.loads(folder.contents.read_bytes()), _sizes(folder)
+    kept = json.loads(folder.contents.read_bytes()) if folder.contents.exists() else {}
+    now = _sizes(folder)
     damaged = {name for name, size in kept.items() if now.get(name) != size}
     for file in folder.state.glob("*.json"):  # zeros are in the place of a block that a disk has lost
         try:

@@ -223,6 +223,12 @@ def _after_a_crash(folder: StackFolder) -> None:
         stderr.print("The emulator was not stopped cleanly. All writes since its last clean stop are lost.")
     else:
         stderr.print("The emulator was never stopped cleanly. All data is lost, and the stack starts empty.")
+        left = folder.path / "left-by-a-crash"
+        shutil.rmtree(left, ignore_errors=True)
+        left.mkdir(mode=0o700)
+        for part in (folder.state, folder.objects):  # a person may have removed a file, and can put it back
+            part.rename(left / part.name)
+        stderr.print(f"The files that were left are in {left}.")
         _remove_data(folder)
 
 
