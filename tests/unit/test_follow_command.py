@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ class Answers(httpx2.BaseTransport):
     """A transport that answers with two pages of updates and then, after a pause, with an error."""
 
     error = 401
+    cursor = "cursor-"
     stop: signal.Signals | None = None
 
     def __init__(self) -> None:
@@ -34,7 +36,7 @@ class Answers(httpx2.BaseTransport):
         if len(self.queries) == 3:
             return httpx2.Response(self.error, json={"title": "No", "detail": "Start again."})
         items = [ONE | {"financial_impact": 0}, ONE | {"incident_number": "IR-2", "is_deleted": len(self.queries) == 2}]
-        page = {"items": items, "next_cursor": f"cursor-{len(self.queries)}", "caught_up": len(self.queries) == 2}
+        page = {"items": items, "next_cursor": f"{self.cursor}{len(self.queries)}", "caught_up": len(self.queries) == 2}
         exact = json.dumps(page).replace('"financial_impact": 0', '"financial_impact": 999999999999999.1234')
         return httpx2.Response(200, text=exact)
 
@@ -80,6 +82,14 @@ def test_a_stop_by_a_supervisor_or_a_closed_terminal_prints_the_cursor_too(
 
     assert len(answers.queries) == 3
     assert "To continue later, give --cursor cursor-2" in printed.stderr
+
+
+def test_a_printed_cursor_runs_nothing_in_a_shell(answers: Answers) -> None:
+    answers.cursor = "x $(touch here)\n✓ All is well '"
+
+    line = next(line for line in run().stderr.splitlines() if "To continue later" in line)
+
+    assert shlex.split(line)[-2:] == ["--cursor", r"x $(touch here)\u000a✓ All is well '2"]
 
 
 def test_json_keeps_every_digit_and_a_cursor_begins_there(answers: Answers) -> None:

@@ -1,6 +1,7 @@
 """The command `incidents follow`: the incidents that change, from the API, until somebody stops the command."""
 
 import json
+import shlex
 import signal
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,7 +70,8 @@ def _print_updates(client: "Client", since: str | None, cursor: str | None, is_j
         raise _refused(gone, f"Start again without a cursor: {command('follow')}") from None
     finally:
         if last is not None:
-            stderr.print(f"To continue later, give --cursor {last}")
+            # The cursor comes from the server at --url, and a person pastes it into a shell.
+            stderr.print(f"To continue later, give --cursor {shlex.quote(clean(last))}")
 
 
 def _refused(error: "ApiError", advice: str) -> StepFailed:
