@@ -162,6 +162,11 @@ def test_an_operator_can_seal_a_tenant_that_has_no_mark(kms: LocalKms) -> None:
     assert check("acme", kms.key).faults == []
 
 
+def test_an_operator_s_clock_may_be_a_little_ahead(kms: LocalKms) -> None:
+    ended = timestamps.from_milliseconds(time.time_ns() // 1_000_000 + 30_000)
+    assert run(tenant_id="acme", erasure=[ended, "0" * 64]) == {"computed": 1}
+
+
 def test_an_erasure_is_sealed_without_the_entries_that_the_index_may_still_show(kms: LocalKms) -> None:
     created()
     run(tenant_id="acme", erasure=[ERASED, "0" * 64])

@@ -437,6 +437,8 @@ def test_each_stop_records_the_files_with_data(
     stack, folder = emulating(emulator_that(count=len(emulator._STATE)).replace("'new'", "'[1]'"))
     emulator.stop(replace(stack, ready=is_ready), folder)
     emulator.require_whole_state(folder)
+    folder.contents.write_text("{")
+    emulator.require_whole_state(folder)
     (folder.state / "dynamodb.json").write_text("[")
 
     with pytest.raises(StepFailed, match="are damaged or missing"):

@@ -32,6 +32,14 @@ def token(**claims: Any) -> str:
     return jwt.encode(claims, "a key that nobody here trusts, and of no matter", algorithm="HS256")
 
 
+def test_a_file_that_took_the_place_of_a_lock_is_kept(tmp_path: Path) -> None:
+    """An export to `a.lock`, for example, ends while another command writes `a`."""
+    with alone(tmp_path / "a"):
+        (tmp_path / "new").write_text("precious")
+        (tmp_path / "new").replace(tmp_path / "a.lock")
+    assert (tmp_path / "a.lock").read_text() == "precious"
+
+
 def test_two_imports_do_not_write_one_errors_file(file: Path) -> None:
     with alone(file.with_name("errors")):
         refused = run(file, "--errors", str(file.with_name("errors")), "--dry-run").exception
