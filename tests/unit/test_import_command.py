@@ -52,7 +52,8 @@ def test_two_imports_do_not_write_one_errors_file(file: Path) -> None:
     ("given", "told"),
     [
         (None, "GRC_TOKEN has no token"),
-        ("no token", "is not a JWT"),
+        ("no token", "is not a token"),
+        ("no.token", "is not a JWT"),
         (token(tenant_id="globex"), "not a token of tenant acme"),
         (token(), "not a token of tenant acme"),
         (token(tenant_id="acme"), "not a token of application scanner"),

@@ -68,6 +68,20 @@ def test_a_list_needs_a_tenant_or_a_url_but_not_both(answers: Answers, arguments
     assert not answers.queries
 
 
+@pytest.mark.parametrize("given", ["a.b\r\nX-Other: 1", "a b", "tök", "a\x1b[2J", "[a]"])
+def test_a_token_with_other_characters_is_refused(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("GRC_TOKEN", given)
+
+    failure = run("--url", URL).exception
+
+    assert isinstance(failure, StepFailed)
+    assert "GRC_TOKEN is not a token" in failure.what
+    assert given not in f"{failure.what}{failure.detail}{failure.advice}"
+    assert not answers.queries
+
+
 def test_a_deployed_api_needs_a_token(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRC_TOKEN")
 

@@ -1,6 +1,7 @@
 """The API of the local stack or of a deployment: its address, a token for it, and a client."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -71,8 +72,8 @@ def expected_answer() -> Iterator[None]:
 def address_and_token(url: str | None, tenant: str, app: str | None) -> tuple[str, str]:
     """Return the address and a token of the local stack. With ``url``, return ``url`` and the environment's token.
 
-    Raises StepFailed if there is no token. The token is not an argument, because process lists and shell histories show
-    arguments.
+    Raises StepFailed if there is no token, or if it has a character that a token cannot have. The token is not an
+    argument, because process lists and shell histories show arguments.
     """
     if url is None:
         folder = StackFolder()
@@ -82,5 +83,11 @@ def address_and_token(url: str | None, tenant: str, app: str | None) -> tuple[st
     if not token:
         raise StepFailed(
             f"The environment variable {TOKEN} has no token.", "", f"Set it to the API's token: export {TOKEN}=..."
+        )
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):  # RFC 6750 section 2.1
+        raise StepFailed(
+            f"The value of {TOKEN} is not a token.",
+            "",
+            f"Set {TOKEN} to a JWT in one line, without `Bearer` before it.",
         )
     return url, token
