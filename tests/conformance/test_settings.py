@@ -84,6 +84,7 @@ def test_set_changes_only_what_it_names_and_keeps_who_and_when_of_each_write(
     ("words", "said"),
     [
         (["--kinds", "postur"], "'postur'"), (["--kinds", "posture:hgh"], "kinds.posture must be one of"),
+        (["--kinds", "detection, posture:"], "kinds.posture must be one of"),
         (["--let-in", ""], "value of an option is empty"), ([], "nothing to set"),
         (["--kinds", "posture:low,posture:critical"], "A kind occurs twice in --kinds."),
     ],

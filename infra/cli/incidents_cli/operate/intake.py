@@ -81,7 +81,7 @@ def set_(
 def _kinds(text: str) -> dict[str, str]:
     """Return the lowest severity of each kind in a text like ``detection,posture:critical``."""
     named = [word.strip().partition(":") for word in text.split(",") if word.strip()]
-    kinds = {kind: lowest or ANY_SEVERITY for kind, _, lowest in named}
+    kinds = {kind: lowest if colon else ANY_SEVERITY for kind, colon, lowest in named}
     if len(kinds) < len(named):
         raise StepFailed("A kind occurs twice in --kinds.", f"  {text}", "Name each kind once.")
     return kinds
