@@ -122,6 +122,19 @@ def test_cloudformation_can_neither_make_a_role_without_the_boundary_nor_remove_
     assert "DeployRole" not in str(statements("CloudFormationRole"))
 
 
+def test_cloudformation_may_create_exactly_the_policies_of_the_service() -> None:
+    prefix = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${StackName}-"
+    (keeping,) = [one for one in statements("CloudFormationRole") if "iam:CreatePolicy" in actions(one)]
+    allowed = {one["Fn::Sub"] for one in keeping["Resource"]}
+    created = {
+        f"{prefix}{name}-*"
+        for path in TEMPLATES
+        for name, one in templates.read(templates.CHECKOUT / path)["Resources"].items()
+        if one["Type"] == "AWS::IAM::ManagedPolicy"
+    }
+    assert allowed == created
+
+
 def test_cloudformation_may_not_use_iam_on_its_own_roles_and_policies() -> None:
     """The denial names roles and policies by ARN, so the denial does not depend on the names of stacks.
 
