@@ -15,7 +15,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
 
 from .domain import manifests, timestamps
 from .domain.manifests import Position
@@ -50,14 +50,16 @@ class ManifestStore:
         self._bucket, self._key = os.environ["HISTORY_BUCKET"], os.environ["HISTORY_KEY"]
 
     def newest(self, tenant_id: str) -> Position:
-        """Return the position of a tenant's newest manifest, or ``manifests.START``. Raises ClientError."""
+        """Return the position of a tenant's newest manifest, or ``manifests.START``.
+
+        Raises ClientError or ResponseStreamingError.
+        """
         here, taken = manifests.START, set[int]()
         for file_name, versions in groupby(self._versions(manifests.folder(tenant_id)), lambda version: version["Key"]):
             if (number := manifests.number_of(tenant_id, file_name)) is None:
                 continue  # no manifest can have this name
             *_, oldest = versions
-            named = {"Bucket": self._bucket, "Key": file_name, "VersionId": oldest["VersionId"]}
-            file: bytes = s3().get_object(**named)["Body"].read(_LARGEST)
+            file = read_version(s3(), self._bucket, file_name, oldest["VersionId"])
             try:
                 here = manifests.position_of_file(tenant_id, file_name, file)
                 if timestamps.to_milliseconds(here.to) > time.time_ns() // 1_000_000 + _CLOCKS_MS:
@@ -102,6 +104,19 @@ class ManifestStore:
             if not answer["IsTruncated"]:
                 return
             place = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
+
+
+def read_version(client: Any, bucket: str, file_name: str, version_id: str) -> bytes:
+    """Return the first 16 MB of a version of an object.
+
+    Raises ResponseStreamingError if the connection ends too early. A part of a manifest would count as no manifest, and
+    the next manifest would not follow it.
+    """
+    answer = client.get_object(Bucket=bucket, Key=file_name, VersionId=version_id)
+    file: bytes = answer["Body"].read(_LARGEST)
+    if len(file) < (expected := min(answer["ContentLength"], _LARGEST)):
+        raise ResponseStreamingError(error=f"{len(file)} of {expected} bytes of {file_name}")
+    return file
 
 
 @cache

@@ -4,12 +4,14 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 import seal_history
+from botocore.exceptions import ResponseStreamingError
 from create_incident import handler as create
 from delete_incident import handler as delete
 from follow_incidents import handler as follow
@@ -511,6 +513,41 @@ def test_a_mark_that_names_no_tenant_seals_nothing(kms: LocalKms, tenant_id: str
 def test_an_order_with_a_day_that_does_not_exist_is_refused(kms: LocalKms) -> None:
     with pytest.raises(ValueError, match="day is out of range"):
         seal_history.handler({"tenant_id": "acme", "restored_to": "2026-02-30T00:00:00.000Z"}, Context)
+
+
+class Cut:
+    """An S3 client whose connection ends in the middle of each object."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def get_object(self, **named: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._s3.get_object(**named)
+        half = answer["Body"].read(answer["ContentLength"] // 2)
+        return answer | {"Body": BytesIO(half)}
+
+
+def test_a_cut_answer_of_the_bucket_starts_no_new_chain(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    incident_id = created()
+    assert run() == {"computed": 1}
+    patched(incident_id, title="second")
+    s3 = boto3.client("s3", region_name="us-east-1")
+    with monkeypatch.context() as broken:
+        broken.setattr(manifest_store, "s3", lambda: Cut(s3))
+        assert run() == {"failed": 1}
+        with pytest.raises(ResponseStreamingError):
+            run(tenant_id="acme")
+    assert marked() == ["acme"]
+    assert run() == {"computed": 1}
+
+    assert [content["number"] for content in contents("acme")] == [1, 2]
+    assert check("acme", kms.key).faults == []
+    deployed: Any = SimpleNamespace(outputs={"HistoryBucket": BUCKET}, client=lambda _: Cut(s3))
+    with pytest.raises(ResponseStreamingError, match="bytes of acme/"):
+        [*manifest_bucket.lines(deployed, "acme")]
 
 
 def test_a_tenant_whose_only_object_is_no_manifest_is_sealed(kms: LocalKms) -> None:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
+from incidents import manifest_store
 from incidents.domain import manifests
 
 from ...console import StepFailed
 from ..deployment import Deployment
-
-_LARGEST = 16_000_000  # bytes; a manifest has less than 1.5 MB
 
 
 def bucket_of(deployment: Deployment) -> str:
@@ -32,14 +31,14 @@ def fingerprint(deployment: Deployment) -> str:
 def lines(deployment: Deployment, tenant_id: str) -> Iterator[bytes]:
     """Yield two lines for each object of a tenant, oldest manifest first. The first version of an object counts.
 
-    An object that is not a manifest also has two lines, which the verifier reports.
+    An object that is not a manifest also has two lines, which the verifier reports. Raises ResponseStreamingError if
+    the connection ends too early.
     """
     s3, bucket = deployment.client("s3"), bucket_of(deployment)
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=manifests.folder(tenant_id))
     # The newest version of a name is listed first, so the oldest version is the last one that the dictionary gets.
     oldest = {version["Key"]: version["VersionId"] for page in pages for version in page.get("Versions", [])}
     for name in sorted(oldest, reverse=True):
-        file: bytes = s3.get_object(Bucket=bucket, Key=name, VersionId=oldest[name])["Body"].read(_LARGEST)
-        manifest, _, rest = file.partition(b"\n")
+        manifest, _, rest = manifest_store.read_version(s3, bucket, name, oldest[name]).partition(b"\n")
         yield manifest + b"\n"
         yield rest.replace(b"\n", b"") + b"\n"
