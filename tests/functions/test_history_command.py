@@ -438,6 +438,31 @@ def test_the_trail_has_one_line_for_each_changed_field() -> None:
     assert before.count("\n") == 1, "only the header"
 
 
+def test_the_trail_says_which_changes_it_lacks() -> None:
+    whole, cut, gone, odd, unknown = (created(title=f"incident {n}") for n in range(5))
+    for incident in (whole, cut, gone):
+        for title in ("second", "third"):
+            patched(incident, by="mallory", title=title)
+    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+    for pk, sk in (("TENANT#acme#CHANGE", f"{cut['id']}#0000000002"), ("TENANT#acme#INCIDENT", gone["id"])):
+        at = {"pk": {"S": pk}, "sk": {"S": sk}}
+        assert dynamodb.get_item(TableName=os.environ["TABLE_NAME"], Key=at).get("Item"), "the key has another form"
+        dynamodb.delete_item(TableName=os.environ["TABLE_NAME"], Key=at)
+    falsify(odd, "version", "x")
+    falsify(unknown, "financial_impact", "x")
+
+    printed = run("audit", "trail", "--tenant", "acme")
+
+    lines = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert [one["version"] for one in lines if one["incident_id"] == whole["id"]] == ["1", "2", "3"]
+    assert [one["version"] for one in lines if one["incident_id"] == cut["id"]] == ["1", "3"]
+    lacking = failure(printed).detail.splitlines()
+    assert lacking[:2] == [f"  {cut['id']}: changes are missing", f"  {gone['id']}: the incident is missing"]
+    assert [line.partition(": it cannot be read (")[0] for line in lacking[2:]] == [
+        f"  {odd['id']}", f"  {unknown['id']}"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("dates", [("2026-02-30", "2026-03-01"), ("2026-03-02", "2026-03-01"), ("x", "2026-03-01"),
                                    ("2026-03-01", "9999-12-31"), ("0001-01-01", "2026-03-01")])  # fmt: skip
 def test_a_wrong_period_is_refused(dates: tuple[str, str]) -> None:

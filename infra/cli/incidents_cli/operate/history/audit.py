@@ -41,25 +41,26 @@ def trail(
     reader = tenant_reader(tenant_id, table, stack, region)
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(pack.CHANGE_COLUMNS)
-    incident, unreadable = None, list[str]()
+    incident, gaps = None, list[str]()
     for incident in reader.incidents():
+        known = len(gaps)
+        line = line_of(incident, reader, gaps)
         try:
-            text = line_of(incident, reader).text
-            rows = [*pack.change_rows(pack.read(text.encode()), period)] if text else []
-        except UNREADABLE:
-            unreadable.append(incident.incident_id)
+            rows = [*pack.change_rows(pack.read(line.text.encode()), period)] if line.text else []
+        except UNREADABLE as error:
+            gaps.append(f"{incident.incident_id}: it cannot be read ({type(error).__name__})")
             continue
+        if not line.is_whole and len(gaps) == known:
+            gaps.append(f"{incident.incident_id}: {'changes are' if line.text else 'the incident is'} missing")
         for row in rows:
             if by in (None, row[1]):
                 writer.writerow([clean(pack.as_cell(cell)) for cell in row])
     if incident is None:
         raise nothing_of(reader)
-    if unreadable:
-        detail = "\n".join(f"  {each}" for each in unreadable)
+    if gaps:
         advice = f"Follow docs/runbooks/restore.md after: {command('verify')} --tenant {tenant_id}"
-        raise StepFailed(
-            "Items of these incidents have another form, so their changes are not in the output.", detail, advice
-        )
+        detail = "\n".join(f"  {gap}" for gap in gaps)
+        raise StepFailed("The output lacks changes of these incidents.", detail, advice)
 
 
 @audit.command(name="pack")

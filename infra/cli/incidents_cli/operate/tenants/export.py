@@ -118,7 +118,9 @@ def export(
                     "events": state["events"] + len(items),
                     "bytes": write_durably(whole, "".join(_event(item, unreadable) for item in items).encode()),
                 }
-                if is_settled:  # otherwise an older incident may still be written, and must be read
+                # Otherwise, an older incident and its events may still be written, and must be read.
+                is_settled = is_settled and _is_settled(state["after_event"].partition("#")[0])
+                if is_settled:
                     checkpoint.save(state)
                 tell(state["incidents"], 1.0)
             of_settings = "".join(_settings(reader))
