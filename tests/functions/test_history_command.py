@@ -19,7 +19,7 @@ import seal_history
 from create_incident import handler as create
 from incidents import manifest_store
 from incidents.storage import guard, keys, marks
-from incidents.storage.settings import TenantSettings
+from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 from incidents_cli.console import StepFailed
 from incidents_cli.main import cli
 from incidents_cli.operate import deadlines, metrics
@@ -496,6 +496,23 @@ def test_a_pack_has_the_population_the_sample_and_the_late_reports(tmp_path: Pat
     assert {path.name for path in place.iterdir()} == {*files, "contents.csv"}
     assert all(sha256((place / name).read_bytes()).hexdigest() == digest for name, digest in files.items())
     assert "exists already" in str(failure(pack(place)))
+
+
+def test_a_pack_of_a_copy_of_the_table_has_the_settings_of_the_copy(tmp_path: Path) -> None:
+    created(reportable_to=["GDPR"], regulatory_reports=LATE)
+    run("history", "seal")
+    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+    with moto_table.another() as restored:
+        for stored in dynamodb.scan(TableName=os.environ["TABLE_NAME"])["Items"]:
+            dynamodb.put_item(TableName=restored, Item=stored)
+        with Deployed().settings_of("acme") as settings:
+            settings.write(DEADLINES, Settings({"off": ["eu-gdpr"]}, 1, "2026-02-01T00:00:00.000Z", "ada"))
+        assert pack(tmp_path / "pack").exit_code == 0
+        assert pack(tmp_path / "copy", "--table", restored).exit_code == 0
+
+    assert {one["state"] for one in rows(tmp_path / "pack" / "deadlines.csv")} == {"off"}
+    (late,) = [one for one in rows(tmp_path / "copy" / "deadlines.csv") if one["submitted_at"]]
+    assert (late["stage"], late["state"], late["is_late"]) == ("authority", "submitted_late", "True")
 
 
 def test_the_report_names_the_newest_manifest_and_its_hash() -> None:

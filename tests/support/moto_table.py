@@ -25,6 +25,18 @@ def deployed() -> Iterator[str]:
         dynamodb.client.cache_clear()
 
 
+@contextmanager
+def another() -> Iterator[str]:
+    """Yield the name of another empty table, such as the table that a restore makes."""
+    stack = boto3.client("cloudformation", region_name="us-east-1")
+    with suppress(stack.exceptions.AlreadyExistsException):
+        stack.create_stack(StackName="another", TemplateBody=STORAGE.read_text())
+    outputs = stack.describe_stacks(StackName="another")["Stacks"][0]["Outputs"]
+    table = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "TableName")
+    yield table
+    clear(table)  # the template protects the table from deletion
+
+
 def clear(table: str) -> None:
     """Empty the table and its stream.
 

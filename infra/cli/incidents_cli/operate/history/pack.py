@@ -27,6 +27,7 @@ from incidents.domain.questions import Window
 from incidents.incident_deadlines import read_settings
 from incidents.storage import guard
 from incidents.storage.metric_repository import MetricRepository
+from incidents.storage.settings import TenantSettings
 
 from ...console import StepFailed, clean, step
 from ..deployment import Deployment
@@ -244,8 +245,8 @@ def write_deadlines(
     folder: Path, deployment: Deployment, reader: TenantReader, lines: Path, population: set[str]
 ) -> None:
     """Write the deadlines of the population, with the state of each and whether its report was late."""
-    with deployment.settings_of(reader.tenant_id) as settings:
-        held = read_settings(settings)
+    with guard.serving_tenant(reader.tenant_id):
+        held = read_settings(TenantSettings(reader.tenant_id, deployment.guarded_dynamodb, reader.table_name))
     now = datetime.now(UTC)
     with _table(folder / "deadlines.csv", DEADLINE_COLUMNS) as deadlines:
         for line in incidents_in(lines):
