@@ -506,7 +506,7 @@ def test_a_pack_of_a_copy_of_the_table_has_the_settings_of_the_copy(tmp_path: Pa
         for stored in dynamodb.scan(TableName=os.environ["TABLE_NAME"])["Items"]:
             dynamodb.put_item(TableName=restored, Item=stored)
         with Deployed().settings_of("acme") as settings:
-            settings.write(DEADLINES, Settings({"off": ["eu-gdpr"]}, 1, "2026-02-01T00:00:00.000Z", "ada"))
+            settings.write(DEADLINES, Settings({"regimes": {"eu-gdpr": "off"}}, 1, "2026-02-01T00:00:00.000Z", "ada"))
         assert pack(tmp_path / "pack").exit_code == 0
         assert pack(tmp_path / "copy", "--table", restored).exit_code == 0
 
