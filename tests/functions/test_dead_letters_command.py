@@ -63,7 +63,10 @@ def dlq(*words: str) -> Result:
 
 def hidden_by_another(result: Result, count: int) -> bool:
     failed = result.exception
-    return isinstance(failed, StepFailed) and failed.what == f"Dead letters that another command holds: about {count}."
+    return (
+        isinstance(failed, StepFailed) and failed.what == f"Dead letters that this command has not read: about"
+    return isinstance(failed, StepFailed) and failed.what == f"{told} {count}."
+    )
 
 
 def test_a_list_says_that_another_command_holds_dead_letters(queues: Queues) -> None:
@@ -130,3 +133,22 @@ def test_a_redrive_of_visible_ids_succeeds_while_another_command_holds_others(qu
 
     assert dlq("redrive", other, other).exit_code == 0, "an id that is given twice is one dead letter"
     assert queues.findings() == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"n": 123456789012345678.25}', '{"n": 1.50}', '{"n": 1e400}', '{"a": 1, "a": 2}', "[" * 5_000, "no JSON",
+     f'{{"n": {"1" * 5_000}}}'],
+)  # fmt: skip
+def test_an_event_that_python_would_change_is_shown_as_it_is(queues: Queues, body: str) -> None:
+    sent = queues.sqs.send_message(QueueUrl=queues.outputs["DeadLettersUrl"], MessageBody=body)
+
+    assert dlq("show", sent["MessageId"]).stdout == f"{body}\n"
+
+
+def test_an_event_is_shown_with_one_member_in_each_line(queues: Queues) -> None:
+    body = '{"n":1.5,"t":"ü","big":123456789012345678901}'
+    sent = queues.sqs.send_message(QueueUrl=queues.outputs["DeadLettersUrl"], MessageBody=body)
+
+    shown = dlq("show", sent["MessageId"]).stdout
+    assert shown == '{\n  "n": 1.5,\n  "t": "ü",\n  "big": 123456789012345678901\n}\n'

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from incidents_cli.operate import dead_letters
 
 from tests.support.templates import CHECKOUT
@@ -88,3 +89,38 @@ def test_a_letter_names_the_account_of_its_finding_and_not_of_the_administrator_
     unreadable = event | {"detail": {}}
     (letter,) = read(Queue([json.dumps(unreadable)], said))
     assert letter.account == "999999999999 (the event's)"
+
+
+class LongQueue(Queue):
+    """A queue with so many messages that the first are visible again before the last were read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds_per_read: float) -> None:
+        super().__init__(["{}"] * 100)
+        self.now = 0.0
+        self.seconds_per_read = seconds_per_read
+        monkeypatch.setattr(dead_letters.time, "monotonic", lambda: self.now)  # type: ignore[attr-defined]
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        self.now += self.seconds_per_read
+        self.reads += 1
+        return {"Messages": self.messages[(self.reads % 7) * 10 :][:10]}  # the last 30 never come
+
+    def get_queue_attributes(self, **given: Any) -> dict[str, Any]:
+        counts = {"ApproximateNumberOfMessagesNotVisible": "60", "ApproximateNumberOfMessages": "40"}
+        return {"Attributes": {name: counts[name] for name in given["AttributeNames"]}}
+
+    def change_message_visibility(self, **given: Any) -> None:
+        super().change_message_visibility(**given)
+        error: Any = {"Error": {"Code": "MessageNotInflight"}}
+        raise ClientError(error, "ChangeMessageVisibility")
+
+
+@pytest.mark.parametrize(("seconds", "unread"), [(10, 30), (1, 0)])
+def test_letters_that_a_long_read_did_not_reach_are_counted(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, unread: int
+) -> None:
+    queue = LongQueue(monkeypatch, seconds)
+    target: Any = queue
+    with dead_letters._held(target) as (held, hidden):
+        assert (len(held), hidden) == (70, unread)
+    assert len(queue.given_back) == 70, "SQS refuses to show a message that is visible already"

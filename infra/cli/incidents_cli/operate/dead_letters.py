@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from botocore.exceptions import ClientError
 from incidents import findings
 
 from ..console import StepFailed, clean, command, interrupted, say, stderr
@@ -21,7 +22,7 @@ _EMPTY_READS = 2  # after so many empty reads in a row, the queue counts as empt
 _AT_ONCE = 10
 _SHOWN = 256  # the most characters of a reason, a source or an account
 _HELD_SECONDS = 60  # if this command is killed, other readers cannot see its messages for at most this time
-_NOT_VISIBLE = "ApproximateNumberOfMessagesNotVisible"
+_VISIBLE, _NOT_VISIBLE = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 
 class DeadLetter(NamedTuple):
@@ -68,10 +69,7 @@ def show(
             raise _hidden(hidden) if hidden else _unknown(message_id)
         letter = held[message_id]
         stderr.print(letter.reason)
-        try:
-            say(json.dumps(json.loads(letter.body), indent=2, ensure_ascii=False))
-        except (ValueError, RecursionError):
-            say(letter.body)
+        say(_indented(letter.body))
 
 
 @dead_letters.command()
@@ -109,13 +107,14 @@ def redrive(
 
 @contextmanager
 def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]:
-    """Yield the dead letters by id, and the number of other dead letters that another command hides.
+    """Yield the dead letters by id, and the number of dead letters that were not read.
 
-    Other readers cannot see the dead letters until the end. At the end, the dead letters that are still in the
+    Another command hides the latter. Or there are too many dead letters to read them before the first are visible
+    again. Other readers cannot see the dead letters until the end. At the end, the dead letters that are still in the
     dictionary become visible again.
     """
     queues, url = deployment.client("sqs"), deployment.outputs["DeadLettersUrl"]
-    held, empty = dict[str, DeadLetter](), 0
+    held, empty, started = dict[str, DeadLetter](), 0, time.monotonic()
     try:
         while empty < _EMPTY_READS:
             messages = queues.receive_message(
@@ -126,12 +125,15 @@ def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]
             # second time. A read with only such messages counts as empty.
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
-        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=[_NOT_VISIBLE])["Attributes"]
-        # SQS also counts the messages that this command holds.
-        yield held, max(0, int(attributes[_NOT_VISIBLE]) - len(held))
+        # SQS counts the visible messages late. So they count only if messages may be visible again.
+        counted = [_NOT_VISIBLE, *([_VISIBLE] if time.monotonic() - started > _HELD_SECONDS else [])]
+        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=counted)["Attributes"]
+        # SQS also counts the messages that this command has read.
+        yield held, max(0, sum(int(attributes[name]) for name in counted) - len(held))
     finally:
         for letter in held.values():
-            queues.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.handle, VisibilityTimeout=0)
+            with suppress(ClientError):  # after _HELD_SECONDS, the message is visible again, and SQS refuses the call
+                queues.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.handle, VisibilityTimeout=0)
 
 
 def _letter(message: dict[str, Any]) -> DeadLetter:
@@ -147,6 +149,27 @@ def _letter(message: dict[str, Any]) -> DeadLetter:
         _short(said.get("source") or str(event.get("source", "-"))),
         message["Body"],
     )
+
+
+def _indented(body: str) -> str:
+    """Return an event with one member in each line, or as it is if Python would lose digits or repeated names."""
+    try:
+        event = json.loads(body, parse_float=_exactly, object_pairs_hook=_once_each)
+        return json.dumps(event, indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _exactly(literal: str) -> float:
+    if repr(number := float(literal)) != literal:
+        raise ValueError("Python writes this number in another way")
+    return number
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(members := dict(pairs)) < len(pairs):
+        raise ValueError("a name is repeated")
+    return members
 
 
 def _short(text: str) -> str:
@@ -180,7 +203,7 @@ def _unknown(message_id: str) -> StepFailed:
 
 def _hidden(count: int) -> StepFailed:
     return StepFailed(
-        f"Dead letters that another command holds: about {count}.",
-        "  This command cannot see these dead letters. The other command runs, or somebody killed it.",
-        f"Run this command again. They are visible again at most {_HELD_SECONDS} seconds after the other command.",
+        f"Dead letters that this command has not read: about {count}.",
+        "  Another command holds them, or held them until somebody killed it. Or there were too many to read at once.",
+        f"Run this command again in {_HELD_SECONDS} seconds.",
     )
