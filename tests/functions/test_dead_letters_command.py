@@ -62,11 +62,8 @@ def dlq(*words: str) -> Result:
 
 
 def hidden_by_another(result: Result, count: int) -> bool:
-    failed = result.exception
-    return (
-        isinstance(failed, StepFailed) and failed.what == f"Dead letters that this command has not read: about"
-    return isinstance(failed, StepFailed) and failed.what == f"{told} {count}."
-    )
+    failed, told = result.exception, f"Dead letters that this command has not read: about {count}."
+    return isinstance(failed, StepFailed) and failed.what == told
 
 
 def test_a_list_says_that_another_command_holds_dead_letters(queues: Queues) -> None:
