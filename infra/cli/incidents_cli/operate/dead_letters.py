@@ -126,10 +126,10 @@ def _held(deployment: Deployment) -> Iterator[tuple[dict[str, DeadLetter], int]]
             empty = 0 if {message["MessageId"] for message in messages} - set(held) else empty + 1
             held |= {message["MessageId"]: _letter(message) for message in messages}
         # SQS counts the visible messages late. So they count only if messages may be visible again.
-        counted = [_NOT_VISIBLE, *([_VISIBLE] if time.monotonic() - started > _HELD_SECONDS else [])]
-        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=counted)["Attributes"]
+        counts = [_NOT_VISIBLE, *([_VISIBLE] if time.monotonic() - started > _HELD_SECONDS else [])]
+        attributes = queues.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
         # SQS also counts the messages that this command has read.
-        yield held, max(0, sum(int(attributes[name]) for name in counted) - len(held))
+        yield held, max(0, sum(int(attributes[name]) for name in counts) - len(held))
     finally:
         for letter in held.values():
             with suppress(ClientError):  # after _HELD_SECONDS, the message is visible again, and SQS refuses the call
