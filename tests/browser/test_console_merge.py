@@ -245,9 +245,14 @@ def story(rng: random.Random, number: int, base: str, incident_id: str) -> dict[
                 else unique(one)
                 for one in fields
             }
-            later = {"root_cause": unique("root cause")} if rng.random() < 0.3 else {}
+            later: dict[str, Any] = {"root_cause": unique("root cause")} if rng.random() < 0.3 else {}
+            for one in LISTS:
+                if one in typed and rng.random() < 0.5:
+                    items = [*typed[one]["add"], typed[one]["typing"], unique(f"{one} later")]
+                    later[one] = {"add": items, "remove": [], "typing": ""}
             planned.append({"pause": rng.randint(0, 40), "typed": typed, "later": later,
-                            "decisions": [rng.choice(["mine", "theirs"]) for _ in range(3)]})  # fmt: skip
+                            "decisions": [rng.choice(["mine", "theirs"]) for _ in range(3)],
+                            "stops": [rng.randint(0, 120) for _ in range(rng.choice([0, 0, 2, 4]))]})  # fmt: skip
         people.append({"subject": subject, "token": token("acme", subject), "edits": planned})
     return {"base": base, "id": incident_id, "people": people}
 
@@ -299,9 +304,10 @@ def check(told: dict[str, Any], ending: list[Any], trail: list[dict[str, Any]]) 
                 assert len(changes[value]) == (decided.get(field) != "theirs"), (value, changes, end)
             versions = {version for found in changes.values() for version in found}
             assert len(versions) <= 1, "one edit became several changes"
-            for value in edit["later"].values():
-                later = written(trail, value, "root_cause")
-                assert len(later) == (decided.get("root_cause") != "theirs")
+            for field, typed in edit["later"].items():
+                value = typed if isinstance(typed, str) else typed["add"][-1]
+                later = written(trail, value, field)
+                assert len(later) == (decided.get(field) != "theirs"), (value, later, end)
                 versions.update(later)
             assert not versions & explained
             explained |= versions

@@ -22,7 +22,7 @@ async function edit({ base, id, person }) {
   const session = sessionOf(person);
   const api = new Api(session, base, 15);
   const ended = [];
-  for (const { pause, typed, later, decisions } of person.edits) {
+  for (const { pause, typed, later, decisions, stops } of person.edits) {
     const seen = await api.current(id, { signal: new AbortController().signal, waits() {}, unsure: false });
     await new Promise((done) => setTimeout(done, pause));
     const draft = new Draft(seen);
@@ -31,8 +31,10 @@ async function edit({ base, id, person }) {
     let saved = null;
     for (let tries = 0; tries < 20 && !saved; tries += 1) {
       const saving = draft.save(api);
+      const stop = stops[tries] === undefined ? null : setTimeout(() => draft.stop(), stops[tries]);
       if (tries === 0) for (const [path, value] of Object.entries(later)) draft.type(path, value);
       saved = await saving;
+      clearTimeout(stop);
       if (saved && draft.dirty) saved = null; // what was typed while the draft was being sent
       for (const { path, base, mine, theirs } of draft.open) {
         const whose = decisions[asked.length % decisions.length];

@@ -225,16 +225,20 @@ export class Draft {
    */
   async #catchUp(api: Api, attempt: Attempt): Promise<void> {
     let base = this.#known();
+    let saved: Record<string, Typed> = {};
     if (this.#sent.length > 0) {
       const change = (await api.trail(base.id, attempt)).find(({ version }) => version === base.version + 1);
-      const mine = change && this.#sent.find(({ edits }) => isMine(change, edits, api.session.person.subject));
+      const able = change ? this.#sent.filter(({ edits }) => isMine(change, edits, api.session.person.subject)) : [];
+      // A change explains also a smaller request than the one that made it. So the largest counts, and then the newest.
+      const [mine] = able.reverse().sort((one, other) => Object.keys(other.edits).length - Object.keys(one.edits).length);
       if (change && mine) {
         const after = Object.fromEntries(Object.entries(change.changes).map(([name, { to }]) => [name, to]));
         base = { ...base, ...after, version: change.version };
-        this.#drop(mine.typed);
+        saved = mine.typed;
       }
     }
     const current = await api.current(base.id, attempt);
+    this.#drop(saved); // only now: if the read fails, the next attempt begins with the former base again
     this.#sent = [];
     const { edits } = editsOf(this.typed, base as unknown as Values);
     this.collisions = merge(base as unknown as Values, current as unknown as Values, edits).collisions;

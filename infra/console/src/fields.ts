@@ -92,13 +92,19 @@ const boundOf = (path: string): Bound => (BOUNDS as Record<string, Bound>)[path.
 
 const two = (n: number): string => String(n).padStart(2, "0");
 
-/** Return a timestamp as people type it, in the reader's zone: "2026-11-24 23:40", with seconds if they are not 0. */
+/**
+ * Return a timestamp as people type it, in the reader's zone: "2026-11-24 23:40", with seconds if they are not 0. When the
+ * clocks go back, an hour comes twice. A time of the second such hour has an offset: "2026-10-25 02:30 +01:00".
+ */
 export function typedMoment(timestamp: string): string {
   const one = new Date(timestamp);
   const [seconds, milliseconds] = [one.getSeconds(), one.getMilliseconds()];
   const fraction = milliseconds ? `.${String(milliseconds).padStart(3, "0")}` : "";
-  return `${String(one.getFullYear()).padStart(4, "0")}-${two(one.getMonth() + 1)}-${two(one.getDate())} ${two(one.getHours())}:${two(one.getMinutes())}`
+  const text = `${String(one.getFullYear()).padStart(4, "0")}-${two(one.getMonth() + 1)}-${two(one.getDate())} ${two(one.getHours())}:${two(one.getMinutes())}`
     + (seconds || fraction ? `:${two(seconds)}${fraction}` : "");
+  const [moment, ahead] = [momentOf(text), -one.getTimezoneOffset()];
+  if (!moment || Date.parse(moment) === one.getTime()) return text;
+  return `${text} ${ahead < 0 ? "-" : "+"}${two(Math.floor(Math.abs(ahead) / 60))}:${two(Math.abs(ahead) % 60)}`;
 }
 
 /** Return the present second. People do not type fractions of seconds. */
@@ -106,7 +112,10 @@ export const now = (): string => `${new Date().toISOString().slice(0, 19)}.000Z`
 
 const MOMENT = /^(\d{4})-(\d\d?)-(\d\d?)[ T]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?$/i;
 
-/** Return the timestamp that a text means, or null. Without an offset, the text is in the reader's zone. */
+/**
+ * Return the timestamp that a text means, or null. Without an offset, the text is in the reader's zone. When the clocks go
+ * forward, the times that are skipped mean no timestamp.
+ */
 export function momentOf(text: string): string | null {
   const parts = MOMENT.exec(text.trim());
   if (!parts) return null;
@@ -115,7 +124,10 @@ export function momentOf(text: string): string | null {
   const utc = new Date(Date.UTC(year, month - 1, day, hour, minute, second, milliseconds));
   if (utc.getUTCMonth() !== month - 1 || utc.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59 || year < 1970 || year > 9998) return null;
   const zone = parts[8]?.toUpperCase();
-  if (zone === undefined) return new Date(year, month - 1, day, hour, minute, second, milliseconds).toISOString();
+  if (zone === undefined) {
+    const one = new Date(year, month - 1, day, hour, minute, second, milliseconds);
+    return one.getDate() === day && one.getHours() === hour && one.getMinutes() === minute ? one.toISOString() : null;
+  }
   if (zone === "Z" || zone === "UTC") return utc.toISOString();
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
   return new Date(utc.getTime() - (zone.startsWith("-") ? -1 : 1) * minutes * 60_000).toISOString();
@@ -164,6 +176,7 @@ export function valueOf(path: string, typed: string, held: unknown): unknown {
     const moment = momentOf(text);
     if (moment) return moment;
     if (/^\d{4}-\d\d?-\d\d?$/.test(text)) throw new Wrong(`needs a time after the date, such as ${text} 09:30`);
+    if (momentOf(`${text}Z`)) throw new Wrong("is skipped in your zone, because the clocks go forward. Correct it, or add an offset such as +01:00");
     const zone = /:\d\d\s*(?!utc$|[ap]m$)([a-z][a-z/_]+)$/i.exec(text);
     if (zone) throw new Wrong(`must not name the zone ${zone[1]}. An offset such as +01:00 is possible, or a Z for UTC`);
     throw new Wrong("must be a time such as 2026-11-24 23:40");
@@ -198,12 +211,13 @@ export function editOf(path: string, typed: Typed, base: Values): Edit {
   const { maxLength, maxItems } = boundOf(path);
   const typing = typed.typing.trim();
   const add = typing ? [...typed.add, typing] : typed.add;
+  const remove = typed.remove.filter((one) => one !== typing);
   const long = add.find((one) => maxLength !== undefined && [...one].length > maxLength);
   if (long) throw new Wrong(`must have items of at most ${maxLength} characters`);
   const held = at(base, path);
-  const count = (Array.isArray(held) ? held.length : 0) + add.length - typed.remove.length;
+  const count = (Array.isArray(held) ? held.length : 0) + add.length - remove.length;
   if (maxItems !== undefined && count > maxItems) throw new Wrong(`must have at most ${maxItems} items, not ${count}`);
-  return { add, remove: typed.remove };
+  return { add, remove };
 }
 
 /** Return the edits that typed values mean, and what is wrong with the others, by path. */
