@@ -194,7 +194,7 @@ def test_a_restore_does_not_explain_what_is_missing_from_the_new_table(seed: int
     tenant.forge_change(target, tenant.now)
     tenant.seal(at_once=manifests.ENTRIES)
     tenant._stored, tenant._index = unchanged  # somebody removes the change before the seal of the restore
-    tenant.seal(Record(restored_to=timestamps.from_milliseconds(restored_to)))
+    tenant.seal(Record(restored_to=timestamps.from_milliseconds(restored_to)), whole=True)
     tenant.export()
 
     assert {fault.partition(":")[0] for fault in tenant.faults()} == {target}
@@ -283,6 +283,47 @@ def test_a_restore_does_not_explain_what_somebody_altered_before_its_seal() -> N
     version = next(entry[1] for entry in version if entry[0] == target)
     assert faults.pop("altered") == [f"{target}: a manifest has another change {version - 1}"]
     assert faults.pop("backdated") == [f"{target}: change {version}"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("is_sealed_again", [False, True])
+def test_a_change_that_is_invented_after_the_seal_of_a_restore_is_a_fault(seed: int, is_sealed_again: bool) -> None:
+    tenant = SealedTenant(Random(seed), "acme", SigningKey(), past="a restore")
+    report = tenant.report()
+    ((_, restored_to, _),) = report.restores
+    at = timestamps.to_milliseconds(restored_to)
+    for target in sorted(report.lost & {*tenant.ids()}):
+        last = tenant.last_change(target)
+        for invented in (last, (last + at) // 2, at - 1, at + 30_000, at + 59_000) if last < at else ():
+            forged = deepcopy(tenant)
+            forged.forge_change(target, invented)
+            if is_sealed_again:
+                forged.now += HOUR
+                forged.seal(whole=True)
+            forged.export()
+            assert forged.faults(), (target, invented)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_incident_that_is_put_back_after_the_seal_of_a_restore_is_a_fault(seed: int) -> None:
+    tenant = SealedTenant(Random(seed), "acme", SigningKey())
+    kept, restored_to = tenant.kept(), tenant.now
+    tenant.now += 30_000
+    tenant._create()
+    (lost,) = {*tenant.ids()} - {*kept}
+    taken = tenant._stored[lost], tenant._index[lost]
+    tenant.now += HOUR
+    tenant.seal()
+    tenant.restore(kept, restored_to)
+    for hours in (0, 1, 3):
+        tenant.now += hours * HOUR
+        tenant.seal(at_once=manifests.ENTRIES)
+        tenant.export()
+        assert tenant.faults() == []
+    tenant._stored[lost], tenant._index[lost] = taken
+    tenant.export()
+
+    assert any(fault.startswith(lost) for fault in tenant.faults())
 
 
 def random_id(tenant: SealedTenant) -> str:

@@ -30,12 +30,11 @@ class Report:
     """A check's result. ``late`` changes were sealed a day too late. ``lost`` incidents lost changes by a restore."""
 
     incidents = manifests = unsealed = unproved = 0  # unproved incidents: a change has no hash
-    until, newest = "1970-01-01T00:00:00.000Z", "newest manifest: none"
+    until, newest, restored = "1970-01-01T00:00:00.000Z", "newest manifest: none", (0, -1)  # restored: position, run
 
     def __init__(self) -> None:
         self.faults, self.late, self.ends, self.lost = list[str](), list[str](), list[str](), set[str]()
-        self.erasures, self.restores = list[tuple[int, str, int]](), list[tuple[int, str, str]]()
-        self.sealed = dict[str, list[Any]]()  # by incident: position, run, ``to`` plus an hour, version, head, table
+        self.erasures, self.restores, self.sealed = list[Any](), list[Any](), dict[str, list[Any]]()  # by incident
 
 
 def check(tenant_id: str, keys: set[str], manifests: Iterable[bytes], export: Iterable[bytes]) -> Report:
@@ -83,9 +82,9 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             report.newest = f"newest manifest: number {number}, with the SHA-256 {previous}"
             report.erasures += [(here, ended, milliseconds(ended)) for ended in (content["erasure"] or [])[:1]]
             report.restores += [(here, shifted(to, 0), content["table"]) for to in [content["restored_to"]] if to]
+            report.restored = (here, len(report.ends)) if content["restored_to"] else report.restored
             for entry in content["entries"]:
-                form = ENTRY.fullmatch(str(entry))
-                if form and int(form[2] or 1) <= entry[1] and last < entry[0]:
+                if (form := ENTRY.fullmatch(str(entry))) and int(form[2] or 1) <= entry[1] and last < entry[0]:
                     seal = (here, len(report.ends), shifted(content["to"], 1), *entry[1:], content["table"])
                     report.sealed.setdefault(last := entry[0], []).append(seal)
                 else:
@@ -109,12 +108,11 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
     if times != sorted(times) or not all(map(TIME.fullmatch, times)) or times[-1] > shifted(str(datetime.now(UTC)), 1):
         yield "the times of its changes go back, are in the future, or have another form"
     for change in changes:
-        own = {name: value for name, value in change.items() if name != "hash"}
-        own |= {"tenant_id": tenant_id, "incident_id": incident["id"], "previous_hash": previous}
+        own = change | {"tenant_id": tenant_id, "incident_id": incident["id"], "previous_hash": previous}
         own["changes"] = {name: {end: text(name, pair[end]) for end in pair} for name, pair in own["changes"].items()}
         if "hash" in change and is_next == ("state_hash" in change):
             yield f"change {change['version']} does not fit its chain, in which only the first change has a state_hash"
-        if change.get("hash") != (digest(own) if {"hash", "nonce", "state_hash"} & {*change} else None):
+        if own.pop("hash", None) != (digest(own) if {"hash", "nonce", "state_hash"} & {*change} else None):
             yield f"change {change['version']} differs from its hash"
         is_next, previous = "hash" in change, change.get("hash", previous)
     state = {name: text(name, value) for name, value in incident.items()}
@@ -132,7 +130,7 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
 
 def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the contradictions between an incident and the manifests, and its changes that were not sealed in time."""
-    heads, runs = list[str | None]([None]), dict[int, int]()  # ``heads`` by version
+    heads, runs, whole = list[str | None]([None]), dict[int, int](), 0  # ``heads`` by version
     erased = max((place for place, _, at in report.erasures if milliseconds(incident_id) <= at), default=0)
     yield from ["it is older than an erasure of the tenant"][: erased and len(changes)]
     for version, change in enumerate(changes, start=1):
@@ -149,9 +147,11 @@ def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]])
         elif is_same and at > limit:
             yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
         runs[run] = max(version, runs.get(run, 0))  # the highest version that a run has
+        whole = version if place >= report.restored[0] and run == report.restored[1] else whole
     for version, change in enumerate(changes, start=1):
         run = bisect_left(report.ends, change["at"])  # the run that must have the change; the newest run may be too old
-        if run < len(report.ends) and runs.get(run, 0) < version:
+        is_restored = run <= report.restored[1] < len(report.ends)  # the run of the restore has all incidents
+        if run < len(report.ends) and min(runs.get(run, 0), whole if is_restored else version) < version:
             yield f"change {version} of {change['at']} is in no manifest of its time"
         elif 0 < run < len(report.ends) and report.ends[run] > shifted(change["at"], 24):
             report.late.append(f"{incident_id}: change {version} of {change['at']}")
