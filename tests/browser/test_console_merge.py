@@ -146,6 +146,12 @@ TYPED: list[tuple[str, str, Any]] = [
     ("detected_at", "2026-11-24 23:40 CET", {
         "wrong": "must not name the zone CET. An offset such as +01:00 is possible, or a Z for UTC"}),
     ("detected_at", "2026-11-24 11:40 PM", NO_TIME),
+    ("detected_at", "2026-03-29 02:30", {
+        "wrong": "is skipped in your zone, because the clocks go forward. Correct it, or add an offset such as "
+        "+01:00"}),
+    ("detected_at", "2026-03-29 01:30 +00:00", "2026-03-29T01:30:00.000Z"),
+    ("detected_at", "2026-10-25 02:30", "2026-10-25T00:30:00.000Z"),
+    ("detected_at", "2026-10-25 02:30 +01:00", "2026-10-25T01:30:00.000Z"),
     ("detected_at", "2026-02-30 10:00", NO_TIME), ("detected_at", "yesterday", NO_TIME),
     ("regulatory_reports/eu-gdpr/anchors/aware", "2026-11-24 22:40Z", "2026-11-24T22:40:00.000Z"),
     ("regulatory_reports/eu-gdpr/stages/authority/reference", "", None),
@@ -173,10 +179,23 @@ def test_a_time_is_shown_as_it_is_typed() -> None:
         "2026-07-01T07:05:09.000Z",
         "2026-07-01T07:05:00.120Z",
         "1999-12-31T23:59:59.999Z",
+        "2026-10-25T00:30:00.000Z",
+        "2026-10-25T01:30:00.000Z",  # the clocks went back, so this hour comes again
+        "2026-10-25T02:00:00.000Z",
+        "2026-03-29T01:00:00.000Z",
     ]
     shown = node("call.mjs", "fields", given=[["typedMoment", one] for one in times])
     assert shown[0] == "2026-11-24 23:40"
+    assert shown[4:7] == ["2026-10-25 02:30", "2026-10-25 02:30 +01:00", "2026-10-25 03:00"]
     assert node("call.mjs", "fields", given=[["momentOf", one] for one in shown]) == times
+
+
+def test_an_item_that_is_removed_and_then_typed_again_stays() -> None:
+    typed = {"tags": {"add": [], "remove": ["a", "b"], "typing": " a "}}
+    assert node("call.mjs", "fields", "merge", given=[["pruned", {"tags": ["a", "b"]}, {
+        "tags": {"call": ["editOf", "tags", typed["tags"], {"tags": ["a", "b"]}]}}]]) == [
+        {"tags": {"add": [], "remove": ["b"]}}
+    ]  # fmt: skip
 
 
 def test_a_new_time_in_the_future_asks_until_its_text_is_confirmed() -> None:
