@@ -437,8 +437,9 @@ def test_each_stop_records_the_files_with_data(
     stack, folder = emulating(emulator_that(count=len(emulator._STATE)).replace("'new'", "'[1]'"))
     emulator.stop(replace(stack, ready=is_ready), folder)
     emulator.require_whole_state(folder)
-    folder.contents.write_text("{")
-    emulator.require_whole_state(folder)
+    for damaged in ("{", "null", "[1]", "[" * 100_000, "\x00" * 9):
+        folder.contents.write_text(damaged)
+        emulator.require_whole_state(folder)
     (folder.state / "dynamodb.json").write_text("[")
 
     with pytest.raises(StepFailed, match="are damaged or missing"):

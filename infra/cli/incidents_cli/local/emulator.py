@@ -257,8 +257,8 @@ def require_whole_state(folder: StackFolder) -> None:
     The emulator would start without this data, and its next clean stop would replace the files.
     """
     kept, now = dict[str, int](), _sizes(folder)
-    with suppress(FileNotFoundError, ValueError):  # a crash may have cut this file
-        kept = json.loads(folder.contents.read_bytes())
+    with suppress(FileNotFoundError, ValueError, TypeError, RecursionError):  # a crash may have damaged this file
+        kept = dict(json.loads(folder.contents.read_bytes()))
     damaged = {name for name, size in kept.items() if now.get(name) != size}
     for file in folder.state.glob("*.json"):  # zeros are in the place of a block that a disk has lost
         try:
