@@ -247,3 +247,9 @@ def test_a_verdict_says_no_more_than_the_check_proves() -> None:
         "Fault: change 3 differs from its hash. The check found 1 more fault. "
         "Changes 1 to 2 and 4 have no hash, like the changes of release 0.1.0, so nothing proves them.",
     ]
+
+
+def test_a_history_that_changes_all_the_time_is_not_checked_and_has_no_fault() -> None:
+    for changes in range(1, 6):
+        assert node("busy_history.mjs", given=changes) == [changes + 1, changes + 1]
+    assert node("busy_history.mjs", given=6) == "The incident changes all the time. Check its history later."

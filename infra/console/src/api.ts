@@ -72,18 +72,17 @@ export class Api {
 
   /**
    * Return the incident and all pages of its changes as texts, in which each number has the digits of the service. If
-   * somebody changes the incident meanwhile, this reads again, up to five times.
+   * somebody changes the incident meanwhile, this reads again, up to five times. Raises ApiError.
    */
   async history(id: string, signal: AbortSignal): Promise<{ incident: string; pages: string[] }> {
     let incident = await this.#text("GET", pathTo(id), signal);
-    let pages: string[] = [];
     for (let read = 0; read < 5; read += 1) {
-      pages = await this.#pagesOfChanges(id, signal);
+      const pages = await this.#pagesOfChanges(id, signal);
       const now = await this.#text("GET", pathTo(id), signal);
-      if (now === incident) break;
+      if (now === incident) return { incident, pages };
       incident = now;
     }
-    return { incident, pages };
+    throw new ApiError("stale", "The incident changes all the time. Check its history later.");
   }
 
   async #pagesOfChanges(id: string, signal: AbortSignal): Promise<string[]> {
