@@ -87,6 +87,8 @@ def test_set_changes_only_what_it_names_and_keeps_who_and_when_of_each_write(
         (["--kinds", "detection, posture:"], "kinds.posture must be one of"),
         (["--let-in", ""], "value of an option is empty"), ([], "nothing to set"),
         (["--kinds", "posture:low,posture:critical"], "A kind occurs twice in --kinds."),
+        (["--let-in", "none", "--let-in", "x"], "no other --let-in may be given"),
+        (["--leave-out", "x", "--leave-out", "none"], "no other --leave-out may be given"),
     ],
 )  # fmt: skip
 def test_invalid_settings_write_nothing(

@@ -63,8 +63,8 @@ def set_(
         before = intake_policy.DEFAULT if current is None or defaults else _parsed(current.value)
         value = before.to_json()
         value |= {"kinds": _kinds(kinds)} if kinds is not None else {}
-        value |= {"let_in": _patterns(let_in)} if let_in is not None else {}
-        value |= {"leave_out": _patterns(leave_out)} if leave_out is not None else {}
+        value |= {"let_in": _patterns("--let-in", let_in)} if let_in is not None else {}
+        value |= {"leave_out": _patterns("--leave-out", leave_out)} if leave_out is not None else {}
         policy = _parsed(value)
         now = timestamps.from_milliseconds(time.time_ns() // 1_000_000)
         version = current.version + 1 if current else 1
@@ -87,7 +87,13 @@ def _kinds(text: str) -> dict[str, str]:
     return kinds
 
 
-def _patterns(given: list[str]) -> list[str]:
+def _patterns(option: str, given: list[str]) -> list[str]:
+    """Return the patterns of an option. Raises StepFailed if ``none`` is not the only pattern."""
+    if _NONE in given and len(given) > 1:
+        raise StepFailed(
+            f"{option} {_NONE} removes all patterns, so no other {option} may be given.", "",
+            f"Name {_NONE} alone, or name only patterns.",
+        )  # fmt: skip
     return [] if given == [_NONE] else given
 
 
