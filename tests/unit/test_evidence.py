@@ -213,6 +213,15 @@ def test_evidence_holds_only_the_finding_of_its_incident() -> None:
     assert findings.read(event("guardduty"))[0].received == event("guardduty")  # type: ignore[union-attr]
 
 
+def test_an_event_with_its_own_member_findings_is_stored_as_it_came() -> None:
+    """Only Security Hub sends several findings in this member."""
+    for name in ("alert_escalated", "guardduty", "security_hub_insight"):
+        whole = event(name, detail__findings=[{"rule": "a"}, {"rule": "b"}]) | {"resources": ["arn:x"]}
+        (finding,) = findings.read(whole)
+        assert isinstance(finding, findings.Finding)
+        assert finding.received == whole
+
+
 def test_a_simulated_event_is_stored_as_it_came() -> None:
     came = event("guardduty") | {"source": "simulated.aws.guardduty"}
     (finding,) = findings.read(findings.as_from_aws(came), came)

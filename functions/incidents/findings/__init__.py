@@ -107,6 +107,8 @@ ADAPTERS: dict[tuple[str, str], Adapter] = {
 ``ANY_SOURCE`` matches every other source. Neither matches a partner's source ``aws.partner/*``: see ``mapping``.
 """
 
+_OF_SEVERAL = (security_hub_asff.read, security_hub_ocsf.read)  # they return one report for each finding of the event
+
 
 def as_from_aws(event: Any) -> Any:
     """Return an event of the source ``simulated.aws.*`` with the source ``aws.*``. Return any other event unchanged.
@@ -136,7 +138,7 @@ def read(event: Any, received: Any = None) -> list[Report]:
         raise UnknownEvent
     came = event if received is None else received
     return [
-        report._replace(received=own_part(came, place), adapter=name_of(chosen))
+        report._replace(received=own_part(came, place) if chosen in _OF_SEVERAL else came, adapter=name_of(chosen))
         if isinstance(report, Finding)
         else report
         for place, report in enumerate(chosen(whole))

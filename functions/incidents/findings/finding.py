@@ -182,9 +182,10 @@ def each(items: Iterable[Node], read: Callable[[Node], Finding | Skipped]) -> li
 
 
 def own_part(event: dict[str, Any], place: int) -> dict[str, Any]:
-    """Return an event with only the report at this place. Its other findings can belong to other tenants.
+    """Return an event of Security Hub with only the report at this place.
 
-    The envelope's ``resources`` names all findings of the event. The result keeps only the entries for this report.
+    The event's other findings can belong to other tenants. The envelope's ``resources`` names all findings of the
+    event. The result keeps only the entries for this report.
     """
     detail = event.get("detail")
     findings = detail.get("findings") if isinstance(detail, dict) else None
