@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from incidents import findings
 from incidents.domain import model, payloads, wire_form
-from incidents.findings import Finding, MalformedEvent, Skipped, UnknownEvent
+from incidents.findings import Finding, MalformedEvent, Node, Skipped, UnknownEvent, mapping
 from incidents.findings.dates import Dates
 from incidents.findings.finding import build_finding
 
 from tests.support.recorded import NAMES, event
+from tests.support.templates import CHECKOUT
 
 IDS = ("account_ids", "alert_ids", "asset_ids")
+FOLDER = CHECKOUT / "docs" / "mappings"
 EVENTS = [event(name) for name in NAMES]
 
 scalars: st.SearchStrategy[Any] = (
@@ -27,6 +30,7 @@ telling = st.sampled_from(
      10**400, -1, "\ud800", "\x00", " ", "\u200b", "\u202e\ufffd\x85\n", "x" * 299 + "\u0928\u200d\u0928",
      "x" * 40_000, "\u00e4" * 20_000, '"' * 40_000, ["x"] * 3,
      [f"{n:0>140}" for n in range(600)], [f"{n:0>2100}" for n in range(80)],
+     {"a\ud800": "b\ud800"}, [{"a\ud800": 1}],
      [{"Id": f"{n:0>200}", "id": f"{n:0>200}", "uid": f"{n:0>200}", "entityValue": f"{n:0>200}"} for n in range(600)]]
 )  # fmt: skip
 anything = st.recursive(
@@ -77,6 +81,8 @@ def check(one: findings.Report) -> None:
     if isinstance(one, Skipped):
         assert one.reason in findings.REASONS
         one.source.encode()
+        if one.solved:
+            check(one.solved)
         return
     if isinstance(one, MalformedEvent):
         one.reason.encode("ascii")
@@ -93,7 +99,7 @@ def check(one: findings.Report) -> None:
     assert len(wire_form.dump_incident(incident).encode()) < model.DOCUMENT_BYTES - 4096
     assert model.ACCOUNT_ID.fullmatch(one.account_id)
     assert one.producer is None or not one.source.startswith("aws.")
-    one.key.encode()
+    "".join([one.key, *one.former_keys, *one.related_keys, *one.names, one.finding_class, *one.dates.values()]).encode()
     assert 0 < len(one.key) <= 1024
     assert {"detected_at", "seen_at"} <= set(one.dates) <= {"occurred_at", "detected_at", "seen_at"}
     assert (one.occurred_at is None) == ("dropped" in one.dates.get("occurred_at", "dropped"))
@@ -126,6 +132,48 @@ def test_a_recorded_event_with_one_wrong_member_is_refused_or_gives_valid_findin
             at[last] = value
             for one in read(changed):
                 check(one)
+
+
+ODD = {"half a pair": "arn:a\ud800:b", "control characters": "\x00\x7f\x01", "long": "x" * 100_000}
+MAPPINGS = [path.stem for path in FOLDER.glob("*.json") if not path.stem.endswith("-event")]
+
+
+def with_one_odd_text(whole: Any, odd: str) -> Iterator[Any]:
+    """Yield copies of a JSON value. In each copy, one text is odd, or one object has one odd name."""
+    for way in list(places({"": whole})):
+        for value in (odd, {odd: odd}, {odd: 3}):
+            changed: Any = copy.deepcopy({"": whole})
+            *outer, last = way
+            at = changed
+            for step in outer:
+                at = at[step]
+            if isinstance(value, str) and isinstance(at[last], str):
+                at[last] = value
+            elif isinstance(value, dict) and isinstance(at[last], dict):
+                at[last] |= value
+            else:
+                continue
+            yield changed[""]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_event_with_an_odd_text_or_name_is_refused_or_gives_valid_findings(name: str, odd: str) -> None:
+    for changed in with_one_odd_text(event(name), ODD[odd]):
+        for one in read(changed):
+            check(one)
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_mapped_event_with_an_odd_text_or_name_is_refused_or_gives_a_valid_finding(name: str, odd: str) -> None:
+    given_mapping, whole = (
+        json.loads((FOLDER / f"{file}.json").read_text("utf-8")) for file in (name, f"{name}-event")
+    )
+    checked = mapping.parse(given_mapping)
+    for changed in with_one_odd_text(whole, ODD[odd]):
+        with suppress(MalformedEvent):
+            check(mapping.read(checked, Node(changed)))
 
 
 def test_a_finding_with_invisible_characters_is_repaired_and_keeps_its_key() -> None:

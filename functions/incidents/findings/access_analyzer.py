@@ -86,7 +86,11 @@ def _description(detail: Node) -> str | None:
     """Return the actions and the conditions of the access, or None."""
     actions = [text for action in detail.at("action").each() if (text := action.text())]
     conditions = detail.at("condition").value
-    limits = [f"{name} is {value}" for name, value in conditions.items()] if isinstance(conditions, dict) else []
+    limits = [
+        f"{named} is {text}"
+        for name, value in (conditions.items() if isinstance(conditions, dict) else ())
+        if (named := Node(name).text()) and (text := Node(value).text())
+    ]
     parts = [
         f"Actions: {', '.join(actions)}." if actions else "",
         f"Conditions: {'; '.join(limits)}." if limits else "",

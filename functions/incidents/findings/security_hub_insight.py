@@ -23,11 +23,11 @@ def read(event: Node) -> list[Report]:
     account_id, attribute = event.at("account").needed_account_id(), detail.at("resultType").text()
     action = detail.at("actionName").text()
     results = [
-        (value, number)
+        (text, number)
         for result in detail.at("insightResults").each()
         if isinstance(result.value, dict)
         for value, count in result.value.items()
-        if (number := Node(count).number()) is not None
+        if (text := Node(value).text()) and (number := Node(count).number()) is not None
     ]
     return [
         build_finding(
@@ -42,7 +42,7 @@ def read(event: Node) -> list[Report]:
             ]) or None,
             category=None,
             severity=None,
-            asset_ids=[Node(value).text() for value, _ in results] if attribute in _OF_ASSETS else [],
+            asset_ids=[value for value, _ in results] if attribute in _OF_ASSETS else [],
             alert_ids=[insight],
             tags=[action and f"custom-action:{action}"],
             by_hand=True,
