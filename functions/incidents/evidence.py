@@ -3,9 +3,8 @@
 This module loads neither pydantic nor ``findings``, which would slow down the start.
 """
 
-import json
-
 from .domain import json_text, wire_form
+from .domain.evidence import within_bounds
 from .domain.questions import ChangesRequest
 from .domain.summary import summary_of
 from .domain.wire_form import JsonPage
@@ -30,14 +29,27 @@ def list_incident_findings(incident_id: str, request: ChangesRequest, stored: Ev
             evidence = to_evidence(item)
         except Unreadable:  # one damaged item must not hide the other events
             evidence = to_unreadable(item)
-        document = _dump(evidence)
-        size += len(json.dumps(document))
+        document = _within_a_page(evidence)
+        size += wire_form.answered_bytes(document)
         if documents and size > wire_form.PAGE_BYTES:
             more = True
             break
         documents.append(document)
         last = evidence.position
     return JsonPage(documents, cursor.seal(last, stored.identity, *about) if more and last else None)
+
+
+def _within_a_page(evidence: StoredEvidence) -> str:
+    """Return the JSON of one event. If the JSON is larger than a page, the event is cut.
+
+    The table may have such events from before ``ANSWERED_BYTES``. A large summary also takes room of the event.
+    """
+    document = _dump(evidence)
+    excess = wire_form.answered_bytes(document) - wire_form.PAGE_BYTES
+    if excess <= 0:
+        return document
+    text, _, _ = within_bounds(evidence.value, wire_form.answered_bytes(evidence.event) - excess)
+    return _dump(evidence._replace(event=text.decode(), is_cut=True))
 
 
 def _dump(evidence: StoredEvidence) -> str:

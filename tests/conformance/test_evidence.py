@@ -5,6 +5,7 @@ import os
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import ingest_finding
 import pytest
 from create_incident import handler as create
 from incidents import intake
-from incidents.domain import wire_form
+from incidents.domain import evidence, wire_form
 from incidents.storage import keys
 from incidents.storage.account_map import AccountMap
 from list_incident_changes import handler as list_changes
@@ -210,6 +211,39 @@ def test_a_large_event_is_stored_cut_and_a_page_stays_small(accounts: AccountMap
     assert [item["event"]["detail"]["service"]["log"][1] for item in found[:8]] == [f"{n}" for n in range(8)]
     assert "(cut: " in found[8]["event"]["detail"]["service"]["log"]
     assert wire_form.PAGE_BYTES < 6_000_000
+
+
+LOOPHOLE = {"half": "\ud800"}  # escapes the event to ASCII, and the answer escapes each escape again
+PROBES = [{"remoteIpDetails": {"ipAddressV4": f"{n:02}" + "\u00e9" * 2_000}} for n in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("service_part", "earlier"),
+    [
+        ({"log": "\x7f" * 1_000_000}, True),
+        ({"log": "\x7f" * 400_000, "action": {"portProbeAction": {"portProbeDetails": PROBES}}}, False),
+    ],
+    ids=["an event from before the limit", "a large event with a large summary"],
+)  # fmt: skip
+def test_an_event_larger_than_a_page_is_cut_in_the_answer_and_hides_no_other(
+    accounts: AccountMap, monkeypatch: pytest.MonkeyPatch, service_part: dict[str, Any], earlier: bool
+) -> None:
+    with monkeypatch.context() as patched:
+        if earlier:
+            patched.setattr(evidence, "within_bounds", partial(evidence.within_bounds, answered_bytes=10**9))
+        large = at(1, **asset(1))
+        large["detail"]["service"] |= service_part | LOOPHOLE
+        take(at(0), large, at(2, **asset(2)))
+
+    (incident,) = incidents()
+    for limit in (1, 100):
+        found = findings_of(incident["id"], limit=limit)
+        assert [item["is_cut"] for item in found] == [False, True, False]
+        kept = found[1]["event"]["detail"]["service"]
+        assert (kept["half"], kept["log"][:100_000]) == ("\ud800", "\x7f" * 100_000)
+        assert "(cut: " in kept["log"]
+    page = list_findings(changes_event(incident["id"], limit=100), Context)
+    assert len(json.dumps(page)) < 4_100_000
 
 
 def test_a_damaged_item_hides_no_other(accounts: AccountMap, service: str, dynamodb: "DynamoDBClient") -> None:

@@ -190,6 +190,20 @@ def test_the_note_of_a_repeated_name_survives_the_choice_of_the_own_finding() ->
     assert stored(first.received).is_cut
 
 
+def in_answer(made: Evidence) -> int:
+    return len(json.dumps(decompress(made.packed).decode()))
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_an_event_that_grows_too_large_in_an_answer_is_cut(fits: bool) -> None:
+    """Half a surrogate pair escapes the event to ASCII, and an answer escapes each escape again."""
+    made = stored({"id": "e", "detail": {"half": "\ud800", "log": ["\x7f" * (500_000 if fits else 1_000_000)]}})
+    assert made.is_cut != fits
+    assert read(made)["detail"]["half"] == "\ud800"
+    assert len(read(made)["detail"]["log"][0]) == 500_000 if fits else len(read(made)["detail"]["log"][0]) > 100_000
+    assert in_answer(made) <= evidence.ANSWERED_BYTES
+
+
 def test_half_of_a_surrogate_pair_is_kept() -> None:
     whole = json.loads('{"title": "\\ud800 and \\u00e9"}')
     made = stored(whole)

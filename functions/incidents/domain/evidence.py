@@ -12,11 +12,13 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from zlib import compress
 
+from . import wire_form
 from .event_json import Repeated
 from .json_text import Number
 from .summary import is_link, shortened
 
 PACKED_BYTES = 300 * 1024  # the limit of a compressed event, because an item of DynamoDB has at most 400 KB
+ANSWERED_BYTES = wire_form.PAGE_BYTES - 300_000  # the limit of an event in an answer, which also has a summary
 EVENTS_KEPT = 100  # the most stored events of an incident; later events are counted, but not stored
 
 # A mapping can take these facts from an event. LIFTED limits the stored texts of a member, and LIFTED_CHARACTERS limits
@@ -65,7 +67,7 @@ def of_event(
     summary: Mapping[str, list[str]] | None = None,
 ) -> Evidence:
     """Return the evidence in a received event. An event of any size and any depth gives evidence."""
-    text, packed, is_cut = _within_bounds(event)
+    text, packed, is_cut = within_bounds(event)
     kept = summary and lifted(summary)
     return Evidence(observed_at, source, adapter, rule, packed, sha256(text).hexdigest(), is_cut, kept)
 
@@ -106,12 +108,16 @@ def _dump(value: Any, *, ensure_ascii: bool) -> str:
     return json.dumps(value, ensure_ascii=ensure_ascii, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _within_bounds(event: Any) -> tuple[bytes, bytes, bool]:
-    """Return the canonical JSON of an event, the compressed JSON, and whether notes replace parts of the event."""
+def within_bounds(event: Any, answered_bytes: int = ANSWERED_BYTES) -> tuple[bytes, bytes, bool]:
+    """Return the canonical JSON of an event, the compressed JSON, and whether notes replace parts of the event.
+
+    The event is cut if it has more than ``PACKED_BYTES``, or takes more than ``answered_bytes`` in an answer.
+    """
     is_cut = _needs_notes(event)
     for characters, members in (_WHOLE, *_CUTS):
         text = canonical(_cut(event, characters, members, _LEVELS) if is_cut else event)
-        if len(packed := compress(text)) <= PACKED_BYTES:
+        packed = compress(text)
+        if len(packed) <= PACKED_BYTES and wire_form.answered_bytes(text.decode()) <= answered_bytes:
             return text, packed, is_cut
         is_cut = True
     whole: Mapping[str, Any] = event if isinstance(event, Mapping) else {}

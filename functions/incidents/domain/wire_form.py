@@ -126,11 +126,16 @@ def cut(documents: list[str], positions: list[str], last: str | None) -> tuple[l
     carried: list[str] = []
     size = 0
     for document in documents:
-        size += len(json.dumps(document))
+        size += answered_bytes(document)
         if carried and size > PAGE_BYTES:
             return carried, positions[len(carried) - 1]
         carried.append(document)
     return carried, last
+
+
+def answered_bytes(document: str) -> int:
+    """Return the bytes that a JSON text takes in an answer that is escaped to ASCII."""
+    return len(json.dumps(document))
 
 
 def dump_amount(amount: Decimal | None) -> str:
