@@ -76,7 +76,10 @@ def _create(incidents: Incidents, checked: CheckedRow, began: datetime) -> Outco
 
 
 def _compared(incidents: Incidents, checked: CheckedRow, taken: Conflict) -> Outcome:
-    """Return the outcome of a row whose number is taken: ``already_there`` if the number's incident equals the row."""
+    """Return the outcome of a row whose number is taken: ``already_there`` if its incident has the row's values.
+
+    The incident may have further values, because the service or people may have set them after an earlier import.
+    """
     incident = _of_number(incidents, checked.given["incident_number"])
     if incident is None:
         return _failed(taken)
