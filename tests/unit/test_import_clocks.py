@@ -43,6 +43,11 @@ def test_a_time_of_day_is_read_in_each_unambiguous_form(tmp_path: Path, clock: C
     assert (row.warnings, row.body.get("tags"), row.body.get("description")) == ((), None, None)
 
 
+def test_the_milliseconds_of_a_time_cell_are_kept(tmp_path: Path) -> None:
+    row = row_of(tmp_path, workbooks.Shown(52_200.071 / 86_400, "hh:mm:ss"))
+    assert checking.check(row, NOW)["detected_at"] == "2026-03-04T13:30:00.071Z"
+
+
 @pytest.mark.parametrize("clock", ["ca. 14:30", "gegen 14:30", "~14:30", "circa 14.30 Uhr", "around 2:30 PM"])
 def test_an_estimated_time_is_taken_with_a_warning_and_its_words_stay(tmp_path: Path, clock: str) -> None:
     row = row_of(tmp_path, clock)

@@ -2,12 +2,13 @@
 
 import tracemalloc
 import zipfile
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from incidents_cli.console import StepFailed
 from incidents_cli.operate.importing import checking, formats, mapping, suggesting, tables
+from incidents_cli.operate.importing.convert import as_text
 from incidents_cli.operate.importing.rows import read
 
 from tests.support import workbooks
@@ -16,6 +17,7 @@ from tests.support.proposals import imported, of
 from tests.support.workbooks import Cell
 
 NOW = "2026-11-23T09:00:00.000Z"
+MIDNIGHT = datetime(2024, 3, 4)  # noqa: DTZ001  # a workbook has no zones
 LOST = datetime(2024, 3, 4, 9, 15)  # noqa: DTZ001  # a workbook has no zones
 GERMAN: list[list[Cell]] = [
     ["Nr.", "Bezeichnung", "Schweregrad", "Erkannt am", "Schaden", "Betroffene Systeme"],
@@ -40,6 +42,28 @@ def test_a_workbook_becomes_the_right_incidents_by_its_proposal(tmp_path: Path) 
         "source_type": "api",
     }  # fmt: skip
     assert (second["incident_number"], second["detected_at"]) == ("18", "2024-03-05T23:00:00.000Z")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stamp"),
+    [
+        (7, "04T00:00:07.000"), (86_399, "04T23:59:59.000"), (33_375.071, "04T09:16:15.071"),
+        (0.000081 * 86_400, "04T00:00:06.998"), (86_399.9996, "05T00:00:00.000"),
+    ],
+)  # fmt: skip
+def test_a_time_keeps_its_milliseconds_and_a_full_second_stays_one(tmp_path: Path, seconds: float, stamp: str) -> None:
+    cell = workbooks.Shown(45355 + seconds / 86_400, "yyyy-mm-dd hh:mm:ss")  # the format shows no milliseconds
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": [["T", "Erkannt am"], ["A", cell]]})
+    columns = {"columns": {"T": "title", "Erkannt am": "detected_at"}, "zone": "UTC"}
+    (row,) = read(file, mapping.of_table(columns))
+    assert checking.check(row, NOW)["detected_at"] == f"2024-03-{stamp}Z"
+
+
+def test_no_full_second_of_a_day_gets_a_fraction(tmp_path: Path) -> None:
+    cells = [[workbooks.Shown(45355 + n / 86_400, "yyyy-mm-dd hh:mm:ss")] for n in range(1, 86_400, 11)]
+    file = workbooks.write(tmp_path / "list.xlsx", {"S": cells})
+    texts = [as_text(record[0]) for _, record in tables.read_workbook(file, None)]
+    assert texts == [str(MIDNIGHT + timedelta(seconds=n)) for n in range(1, 86_400, 11)]
 
 
 def test_a_workbook_with_names_of_fields_needs_no_mapping(tmp_path: Path) -> None:
