@@ -20,6 +20,7 @@ from incidents.domain import manifests, timestamps
 from incidents.domain.errors import Busy
 from incidents.domain.manifests import Window
 from incidents.manifest_store import Overtaken
+from incidents.runtime import cloudwatch
 from incidents.storage import keys, marks
 from incidents.storage.feed_reader import FeedReader
 from incidents_cli.operate.history import manifest_bucket, verify_history
@@ -346,7 +347,7 @@ def test_a_run_that_ends_early_continues_after_its_last_manifest(
     times = iter([100.0, 100.0, 0.0])
     with monkeypatch.context() as patch:
         patch.setattr(sealing, "deadline", SimpleNamespace(left=lambda: next(times)))
-        assert run() == {"failed": 1}
+        assert run() == {"postponed": 1}
     assert len(contents("acme")) == 1
     assert marked() == ["acme"]
 
@@ -372,9 +373,8 @@ def test_a_failed_tenant_blocks_no_other_tenant(kms: LocalKms, monkeypatch: pyte
     assert [len(contents(tenant)) for tenant in tenants] == [1, 0, 1]
 
 
-def test_all_tenants_of_a_shard_are_sealed_page_by_page(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_tenants_of_a_shard_are_sealed(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "SEALS", keys.SEALS._replace(shards=1))
-    monkeypatch.setattr(sealing, "_AT_ONCE", 2)
     tenants = ["acme", "acme-b", "acme.c", "acme_d", "acmee", "b1", "Z9"]
     for tenant in tenants:
         mark(tenant)
@@ -388,7 +388,7 @@ def test_unreadable_marks_are_a_failure(kms: LocalKms, monkeypatch: pytest.Monke
     def refuse(*_: object) -> Any:
         raise Busy
 
-    monkeypatch.setattr(marks.Marks, "in_turns", refuse)
+    monkeypatch.setattr(marks.Marks, "of_all_tenants", refuse)
     assert run() == {"failed": 1}
 
 
@@ -397,6 +397,60 @@ def test_a_run_with_too_little_time_postpones_the_tenants(kms: LocalKms, monkeyp
     monkeypatch.setattr(sealing, "deadline", SimpleNamespace(left=lambda: 1.0))
     assert run() == {"postponed": 1}
     assert marked() == ["acme"]
+
+
+def test_runs_that_have_time_for_some_tenants_starve_no_tenant(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenants = [f"tenant-{n}" for n in range(6)]
+    start = time.time_ns() // 1_000_000
+    sealed: list[str] = []
+    monkeypatch.setattr(sealing, "_seal", lambda order, *_: sealed.append(order.tenant_id))
+    for hour in range(3):
+        for tenant in tenants:
+            marks.seals().mark(tenant, now=start + hour)
+        seconds = iter([60.0, 60.0])  # so a run has time for two tenants
+        with monkeypatch.context() as short:
+            short.setattr(sealing, "deadline", SimpleNamespace(left=lambda seconds=seconds: next(seconds, 0.0)))
+            assert run() == {"computed": 2, "postponed": 1}
+    assert sorted(sealed) == tenants
+
+
+def test_the_gauge_has_the_oldest_mark_even_if_no_tenant_has_a_turn(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tenant, minutes in (("acme", 3), ("third", 200), ("other", 5)):
+        marks.seals().mark(tenant, now=time.time_ns() // 1_000_000 - minutes * 60_000)
+    gauges: dict[str, int] = {}
+    monkeypatch.setattr(cloudwatch, "gauge", gauges.__setitem__)
+    monkeypatch.setattr(sealing, "deadline", SimpleNamespace(left=lambda: 1.0))
+    assert run() == {"postponed": 1}
+    assert gauges == {"OldestSealMarkMinutes": 200}
+
+
+def test_a_tenant_with_many_changes_takes_at_most_half_of_the_time(
+    kms: LocalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        created("flooding")
+    created("other")
+    (since,) = (one.since for one in marks.seals().of_all_tenants() if one.tenant_id == "flooding")
+    now, put = [0.0], manifest_store.ManifestStore.put
+
+    def slow_put(*given: Any) -> Any:
+        now[0] += 10.0
+        return put(*given)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(manifests, "ENTRIES", 1)
+        slow.setattr(manifest_store.ManifestStore, "put", slow_put)
+        slow.setattr(sealing, "deadline", SimpleNamespace(left=lambda: 60.0 - now[0]))
+        assert run() == {"postponed": 1, "computed": 1}
+    assert [len(contents(tenant)) for tenant in ("flooding", "other")] == [4, 2]
+    (still,) = marks.seals().of_all_tenants()
+    assert (still.tenant_id, still.since) == ("flooding", since), "the mark keeps its age"
+
+    assert run() == {"computed": 1}
+    report = check("flooding", kms.key)
+    assert (report.faults, report.unsealed) == ([], 0)
 
 
 def test_of_two_runs_at_the_same_time_one_is_overtaken(kms: LocalKms, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ class SealedTenant:
         self._left = self._left or 10_000
         store: Any = self
         try:
-            sealing._seal(Order(self.tenant_id, whole, record), store, self._serving, settle, self.now)
+            sealing._seal(Order(self.tenant_id, whole, record), store, self._serving, settle, 0.0, self.now)
         finally:
             manifests.ENTRIES, self._left = most, 0
 
