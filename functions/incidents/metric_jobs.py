@@ -8,12 +8,13 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import cast
 
 from .domain import tally
-from .domain.metric_definitions import Kind
+from .domain.metric_definitions import KINDS, Kind
 from .domain.questions import DAYS_MAX
 from .runtime import cloudwatch, deadline
 from .runtime.log import logger
@@ -21,16 +22,23 @@ from .storage.marks import Marks
 from .storage.metric_repository import MetricRepository, Overtaken, UnreadableIncident
 
 _DAY_SECONDS = 10.0  # the longest time for a large day; if less time is left, a run starts no other day
+_MARKS_READ = 5_000  # the most marks that a run reads of a tenant, besides the marks of recent days
+_AT_ONCE = 100  # after so many marks of a tenant, the schedule skips the tenant's other marks
 
 
 def schedule_metrics(days: Marks, send: Callable[[Iterable[str]], None]) -> int:
-    """Send one message for each tenant that has marked days. Return the number of these tenants."""
+    """Send one message for each tenant that has marked days. Return the number of these tenants.
+
+    The messages are sent page by page. So if a run ends early, the tenants of the earlier pages have their messages.
+    The gauge has the oldest of the first 100 marks of each tenant. Raises Busy.
+    """
     now = oldest = time.time_ns() // 1_000_000
-    tenants: dict[str, None] = {}
-    for mark in days.of_all_tenants():
-        tenants[mark.tenant_id] = None
-        oldest = min(oldest, mark.since)
-    send(tenants)
+    tenants: set[str] = set()
+    for page in days.by_tenant(_AT_ONCE):
+        others = {mark.tenant_id for mark in page} - tenants
+        send(others)
+        tenants |= others
+        oldest = min([oldest, *(mark.since for mark in page)])
     cloudwatch.gauge("OldestMarkMinutes", (now - oldest) // 60_000)
     return len(tenants)
 
@@ -43,13 +51,18 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
     later run computes the day again.
 
     If too little time is left for another day, the last outcome is ``postponed``. The remaining marks stay and have no
-    outcomes.
+    outcomes. A run handles the marks of all recent days, and at most 5 000 others. The other marks also stay.
     """
     outcomes = []
-    marks = list(days.of_tenant(tenant_id))
+    first, last = _recent_days()
+    by_name = {mark.name: mark for mark in islice(days.of_tenant(tenant_id), _MARKS_READ)}
+    if len(by_name) == _MARKS_READ:  # marks of recent days may be among those that were not read
+        for each in KINDS:
+            by_name |= {mark.name: mark for mark in days.of_tenant(tenant_id, (each, first), (each, last))}
+    marks = [*by_name.values()]
     random.shuffle(marks)  # so that a run that ends early does not always postpone the same days
     # People look at recent days. So marks of thousands of old days do not delay these days.
-    marks.sort(key=lambda mark: not _is_recent(mark.name[-1]))
+    marks.sort(key=lambda mark: not first <= mark.name[-1] <= last)
     for mark in marks:
         if deadline.left() < _DAY_SECONDS:
             outcomes.append("postponed")
@@ -67,14 +80,10 @@ def compute_metrics(tenant_id: str, days: Marks, metrics: MetricRepository, sett
     return outcomes
 
 
-def _is_recent(day: str) -> bool:
-    """Return whether a day is at most as far from today as the first day of the longest window."""
-    try:
-        return abs(date.fromisoformat(day) - datetime.fromtimestamp(time.time_ns() / 1e9, UTC).date()) <= timedelta(
-            days=DAYS_MAX
-        )
-    except ValueError:
-        return False
+def _recent_days() -> tuple[str, str]:
+    """Return the first and the last day that are at most as far from today as the first day of the longest window."""
+    today, distance = datetime.fromtimestamp(time.time_ns() / 1e9, UTC).date(), timedelta(days=DAYS_MAX)
+    return str(today - distance), str(today + distance)
 
 
 def compute_day(kind: Kind, day: str, metrics: MetricRepository, read_from: int) -> None:

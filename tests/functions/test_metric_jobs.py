@@ -314,14 +314,14 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
 
 
 def test_the_schedule_sends_one_message_for_each_tenant_with_marks(queue: Queue, told: Told) -> None:
-    queue.refuse = 3
+    queue.refuse = 1
     mark(*((None, item(1, **WHOLE, tenant_id=f"tenant-{n}")) for n in range(23)))
     now = time.time_ns() // 1_000_000
     marked_days().mark("late", "closed", "2026-11-20", now=now - 7_200_000)
 
     assert schedule_metrics.handler({}, Context) == {"tenants": 24}
 
-    assert [len(batch) for batch in queue.batches] == [7, 3, 10, 4]
+    assert max(map(len, queue.batches)) <= 10
     assert sorted(tenant for batch in queue.batches for tenant in batch) == sorted(
         ["late", *(f"tenant-{n}" for n in range(23))]
     )
@@ -337,6 +337,58 @@ def test_a_queue_that_accepts_no_message_fails_the_schedule(queue: Queue, monkey
     monkeypatch.setattr(queue, "send_message_batch", refuse_all)
     with pytest.raises(Busy):
         schedule_metrics.handler({}, Context)
+
+
+def test_a_flood_of_marks_costs_the_schedule_no_more_queries(
+    queue: Queue, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "METRIC_DAYS", keys.METRIC_DAYS._replace(shards=1))
+    monkeypatch.setattr(metric_jobs, "_AT_ONCE", 5)
+    now = time.time_ns() // 1_000_000
+    for tenant, number in {"acme": 2, "evil": 60, "evil-2": 30, "globex": 4, "initech": 1}.items():
+        for n in range(number):
+            marked_days().mark(tenant, "closed", str(datetime(1970, 1, 1, tzinfo=UTC).date() + timedelta(n)), now=now)
+    marked_days().mark("globex", "detected", "2026-11-20", now=now - 7_200_000)
+    queries: list[Any] = []
+
+    def count(params: dict[str, Any], **_: object) -> None:
+        queries.append(params)
+
+    events = dynamodb.client().meta.events
+    events.register_last("before-parameter-build.dynamodb.Query", count)
+    try:
+        assert schedule_metrics.handler({}, Context) == {"tenants": 5}
+    finally:
+        events.unregister("before-parameter-build.dynamodb.Query", count)
+
+    assert sorted(tenant for batch in queue.batches for tenant in batch) == [
+        "acme", "evil", "evil-2", "globex", "initech"
+    ]  # fmt: skip
+    assert len(queries) <= 6
+    assert told()["OldestMarkMinutes"][0]["OldestMarkMinutes"] == [120.0]
+
+
+def test_a_schedule_that_ends_early_has_sent_what_it_read(queue: Queue) -> None:
+    tenants = [f"tenant-{n}" for n in range(23)]
+    shard_of = {tenant: keys.mark(keys.METRIC_DAYS, tenant).pk for tenant in tenants}
+    for tenant in tenants:
+        marked_days().mark(tenant, "closed", "2026-11-20", now=0)
+    shards: list[str] = []
+
+    def busy_at_the_last_shard(params: dict[str, Any], **_: object) -> None:
+        shards.append(params["ExpressionAttributeValues"][":pk"]["S"])
+        if len(shards) == 8:
+            raise Busy
+
+    events = dynamodb.client().meta.events
+    events.register_last("before-parameter-build.dynamodb.Query", busy_at_the_last_shard)
+    try:
+        with pytest.raises(Busy):
+            schedule_metrics.handler({}, Context)
+    finally:
+        events.unregister("before-parameter-build.dynamodb.Query", busy_at_the_last_shard)
+    sent = [tenant for batch in queue.batches for tenant in batch]
+    assert sorted(sent) == sorted(tenant for tenant in tenants if shard_of[tenant] in shards[:7])
 
 
 def test_an_unreadable_mark_does_not_hide_the_others(queue: Queue) -> None:
@@ -379,6 +431,19 @@ def test_a_run_computes_the_recent_days_before_a_flood_of_other_days(monkeypatch
     compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
 
     assert {day for _, _, day in marks()} == set(others)
+
+
+def test_a_run_reads_a_part_of_a_flood_and_all_recent_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric_jobs, "_MARKS_READ", 5)
+    today = datetime.now(UTC).date()
+    recent = [str(today - timedelta(days=days)) for days in (-366, 0, 366)]
+    flood = [str(today - timedelta(days=days)) for days in range(367, 387)]
+    for kind, day in [*(("closed", day) for day in flood), *(("detected", day) for day in recent)]:
+        marked_days().mark("acme", kind, day, now=0)
+
+    for left in (15, 10):
+        compute_metrics.handler(sqs_event({"tenant_id": "acme"}), Context)
+        assert [kind for _, kind, _ in marks()] == ["closed"] * left
 
 
 def pending(caller: dict[str, str], first: str, last: str) -> int:

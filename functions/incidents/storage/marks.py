@@ -13,6 +13,7 @@ change during the computation is never lost:
 Marks can be used for every result that is computed from incidents. Each kind of mark is a ``keys.MarkKind``.
 """
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -113,9 +114,11 @@ class Marks:
         self._unmark(mark)
         return "computed"
 
-    def of_tenant(self, tenant_id: str) -> Iterator[Mark]:
-        """Yield a tenant's marks. Raises Busy."""
-        first, last = keys.marks_of_tenant(self._kind, tenant_id)
+    def of_tenant(
+        self, tenant_id: str, first_name: tuple[str, ...] = (), last_name: tuple[str, ...] = ("~",)
+    ) -> Iterator[Mark]:
+        """Yield a tenant's marks with names from ``first_name`` to ``last_name``, both included. Raises Busy."""
+        first, last = (keys.mark(self._kind, tenant_id, *name) for name in (first_name, last_name))
         yield from self._read(
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={":pk": {"S": first.pk}, ":first": {"S": first.sk}, ":last": {"S": last.sk}},
@@ -128,6 +131,22 @@ class Marks:
                 KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": partition}}
             )
 
+    def by_tenant(self, at_once: int) -> Iterator[list[Mark]]:
+        """Yield pages of marks with at least the first ``at_once`` marks of each tenant. Raises Busy.
+
+        If a page has marks of one tenant only, skip the tenant's other marks. So a tenant with a million marks takes no
+        more time than one with ``at_once`` marks. Marks of a tenant can be in two consecutive pages. The order of the
+        shards is random. So runs that end early do not always leave out the same tenants.
+        """
+        for partition in random.sample(self._partitions(), self._kind.shards):
+            first = "!"
+            while first:
+                page, reached = self._page(partition, first, "~", at_once)
+                first = f"{reached}!" if reached else ""
+                if reached and page and page[0].tenant_id == (tenant_id := keys.tenant_of_mark(reached)):
+                    first = max(first, keys.marks_of_tenant(self._kind, tenant_id)[1].sk)
+                yield page
+
     def in_turns(self, at_once: int) -> Iterator[Mark]:
         """Yield all marks. After ``at_once`` marks of a tenant, yield marks of other tenants first. Raises Busy.
 
@@ -136,22 +155,30 @@ class Marks:
         ranges = deque((partition, "!", "~") for partition in self._partitions())
         while ranges:
             partition, first, last = ranges.popleft()
-            with guard.serving_system(), refusals_as_busy():
-                answer = self._client.query(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                    ExpressionAttributeValues={":pk": {"S": partition}, ":first": {"S": first}, ":last": {"S": last}},
-                    ConsistentRead=True,
-                    Limit=at_once,
-                )
-            if "LastEvaluatedKey" in answer:
-                reached = answer["LastEvaluatedKey"]["sk"]["S"]
+            page, reached = self._page(partition, first, last, at_once)
+            if reached:
                 tenant_id, after = keys.tenant_of_mark(reached), f"{reached}!"
                 end_of_tenant = keys.marks_of_tenant(self._kind, tenant_id)[1].sk if tenant_id else after
                 # Read the marks of the shard's other tenants first, and then the remaining marks of this tenant.
                 rest = ((end_of_tenant, last), (after, end_of_tenant))
                 ranges += [(partition, start, end) for start, end in rest if start < end]
-            yield from filter(None, map(self._to_mark, answer["Items"]))
+            yield from page
+
+    def _page(self, partition: str, first: str, last: str, at_once: int) -> tuple[list[Mark], str]:
+        """Return the first marks between two sort keys, and the sort key at which the page ends.
+
+        The sort key is "" if the page has the last mark of the range. Raises Busy.
+        """
+        with guard.serving_system(), refusals_as_busy():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={":pk": {"S": partition}, ":first": {"S": first}, ":last": {"S": last}},
+                ConsistentRead=True,
+                Limit=at_once,
+            )
+        reached = answer["LastEvaluatedKey"]["sk"]["S"] if "LastEvaluatedKey" in answer else ""
+        return [*filter(None, map(self._to_mark, answer["Items"]))], reached
 
     def _partitions(self) -> list[str]:
         return [keys.mark_partition(self._kind, shard) for shard in range(self._kind.shards)]
