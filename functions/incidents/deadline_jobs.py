@@ -213,7 +213,8 @@ def _trail(incident: Incident, incidents: IncidentRepository) -> Iterator[Change
     for _ in range(_PAGES):
         changes, more = incidents.changes(incident["id"], _CHANGES_AT_ONCE, 0, newest_before=before)
         yield from changes
-        if not more:
+        # DynamoDB may say that more follow after the last change. A query before version 1 would be refused.
+        if not more or changes[-1].version == 1:
             return
         before = changes[-1].version
 

@@ -17,9 +17,11 @@ from delete_incident import handler as delete
 from incidents import deadline_jobs
 from incidents.domain import timestamps, wire_form
 from incidents.domain.errors import Busy
+from incidents.domain.identity import Identity
 from incidents.runtime import cloudwatch, deadline
 from incidents.storage import board_reader, dynamodb, guard, keys, marks, stored_form
 from incidents.storage.deadline_repository import DeadlineRepository, DueAlerts, due_alerts
+from incidents.storage.incident_repository import IncidentRepository
 from incidents.storage.settings import DEADLINES, Settings, TenantSettings
 from jsonschema import Draft202012Validator
 from update_incident import handler as update
@@ -394,6 +396,31 @@ def test_a_long_trail_does_not_hide_when_the_regime_was_named(
     assert bus.told() == []
     run_at(clock, "2026-06-10T18:00:00Z")
     assert [event["kind"] for event in bus.events] == ["anchor_missing"]
+
+
+def test_a_trail_ends_with_the_first_change_even_if_dynamodb_names_a_next_page(bus: Bus, clock: SetClock) -> None:
+    incident_id = created()
+    patched(incident_id, reportable_to=["GDPR"])
+
+    queries: list[list[Any]] = []
+
+    def fill_page(parsed: dict[str, Any], **_: object) -> None:  # as if the page ended exactly at its largest size
+        queries.append(parsed["Items"])
+        for one in parsed["Items"][-1:]:
+            parsed["LastEvaluatedKey"] = {name: one[name] for name in ("pk", "sk")}
+
+    with guard.serving_tenant("acme"):
+        incidents = IncidentRepository(
+            Identity("acme", "ada", None, frozenset()), dynamodb.client(), os.environ["TABLE_NAME"]
+        )
+        events = dynamodb.client().meta.events
+        events.register("after-call.dynamodb.Query", fill_page)
+        try:
+            trail = [*deadline_jobs._trail(incidents.get(incident_id).incident, incidents)]
+        finally:
+            events.unregister("after-call.dynamodb.Query", fill_page)
+    assert [change.version for change in trail] == [2, 1]
+    assert len(queries) == 1, "DynamoDB would refuse a query that ends before its start"
 
 
 def test_settings_of_the_tenant_count(bus: Bus, clock: SetClock) -> None:
