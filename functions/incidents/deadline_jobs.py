@@ -189,7 +189,9 @@ def _computed(
     if plan.is_empty:
         return [], None
     watched = [*plan.watched]
-    kept = alerts.remembered(before.head.kept if before else {}, watched, now)
+    stored = before.head if before else None
+    awaited_at = timestamps.to_milliseconds(stored.alert_at) if stored and stored.alert_at else None
+    kept = alerts.remembered(stored.kept if stored else {}, watched, now, awaited_at)
     rules_version = rules.released()["rules_version"]
     head = Head(incident["version"], rules_version, incident.get("app_id"), plan.entry, plan.soonest, kept, None)
     return watched, _with_kept(head, kept, watched)

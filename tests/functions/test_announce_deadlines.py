@@ -16,6 +16,7 @@ from create_incident import handler as create
 from delete_incident import handler as delete
 from incidents import deadline_jobs
 from incidents.domain import timestamps, wire_form
+from incidents.domain.deadlines import alerts
 from incidents.domain.errors import Busy
 from incidents.domain.identity import Identity
 from incidents.runtime import cloudwatch, deadline
@@ -438,6 +439,20 @@ def test_settings_of_the_tenant_count(bus: Bus, clock: SetClock) -> None:
     assert bus.told() == []
     run_at(clock, "2026-06-10T22:00:00Z")
     assert bus.told() == [("public_health_threat", "missed")]
+
+
+def test_kinds_that_are_switched_on_late_do_not_all_arrive_at_once(bus: Bus, clock: SetClock) -> None:
+    incident_id = created(reportable_to=["GDPR"], regulatory_reports=AWARE_GDPR)
+    for version, (now, chosen) in enumerate(((AWARE, []), ("2026-06-11T05:30:00Z", [*alerts.APPROACHING])), start=1):
+        clock.text = now
+        with guard.serving_tenant("acme"):
+            settings = TenantSettings("acme", dynamodb.client(), os.environ["TABLE_NAME"])
+            settings.write(DEADLINES, Settings({"alerts": chosen}, version, AWARE, "ada"))
+        mark(incident_id)  # as `incidents deadlines rebuild` does
+        run()
+    assert bus.told() == [("authority", "hour_before")]
+    run_at(clock, "2026-06-12T00:00:00Z")
+    assert bus.told() == [("authority", "missed")]
 
 
 def test_one_failing_incident_does_not_block_the_others(

@@ -1,6 +1,7 @@
 """Tests the stored facts about an incident's deadlines: the board entry and the times of the alerts."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -186,12 +187,22 @@ def test_settings_choose_the_kinds_and_a_missed_date_is_always_told() -> None:
         rules.parse({"alerts": ["third"]})
 
 
-def gdpr() -> list[Watched]:
-    return [*plan(incident("GDPR", reports=aware("eu-gdpr"))).watched]
+def gdpr(wanted: Sequence[str] = alerts.APPROACHING) -> list[Watched]:
+    settings = PARIS._replace(alerts=wanted)
+    return [*plan(incident("GDPR", reports=aware("eu-gdpr")), settings=settings).watched]
 
 
 def kinds(kept: alerts.Kept, watched: list[Watched], now: str) -> list[str]:
     return [alert.threshold.kind for alert in alerts.due(kept, watched, at(now))]
+
+
+def run(
+    kept: alerts.Kept, watched: list[Watched], now: str, awaited_at: int | None
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the done kinds after a run of the job, and the kinds that it told."""
+    remembered = alerts.remembered(kept, watched, at(now), awaited_at)
+    due = alerts.due(remembered, watched, at(now))
+    return alerts.with_done(remembered, due), [alert.threshold.kind for alert in due]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +219,7 @@ def kinds(kept: alerts.Kept, watched: list[Watched], now: str) -> list[str]:
 )
 def test_only_the_last_threshold_that_is_past_at_first_is_told(first_seen: str, told: list[str]) -> None:
     watched = gdpr()
-    kept = alerts.remembered({}, watched, at(first_seen))
+    kept = alerts.remembered({}, watched, at(first_seen), None)
     assert kinds(kept, watched, first_seen) == told
     later = "2027-01-01T00:00:00Z"
     assert kinds(kept, watched, later)[: len(told)] == told
@@ -219,11 +230,51 @@ def test_only_the_last_threshold_that_is_past_at_first_is_told(first_seen: str, 
 
 def test_thresholds_that_pass_later_are_all_told_also_after_an_outage() -> None:
     watched = gdpr()
-    kept = alerts.remembered({}, watched, at(AWARE))
+    kept = alerts.remembered({}, watched, at(AWARE), None)
     assert alerts.next_at(kept, watched) == at("2026-06-09T18:00:00Z")
-    again = alerts.remembered(kept, watched, at("2026-06-11T12:00:00Z"))
+    again = alerts.remembered(kept, watched, at("2026-06-11T12:00:00Z"), alerts.next_at(kept, watched))
     assert again == kept
     assert kinds(again, watched, "2026-06-11T12:00:00Z") == ["half", "four_fifths", "hour_before", "missed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ([], "2026-06-11T05:30:00Z", ["hour_before"]),
+        ([], "2026-06-10T20:00:00Z", ["four_fifths"]),
+        ([], "2026-06-11T12:00:00Z", ["missed"]),
+        ([], "2026-06-08T07:00:00Z", []),
+        (["half"], "2026-06-11T05:30:00Z", ["hour_before"]),
+        (["hour_before"], "2026-06-10T20:00:00Z", ["four_fifths"]),
+    ],
+)
+def test_of_the_kinds_that_are_switched_on_only_the_last_past_one_is_told(
+    before: list[str], now: str, told: list[str]
+) -> None:
+    few, every = gdpr(before), gdpr()
+    kept = run({}, few, AWARE, None)[0]
+    if "half" in before:
+        kept, told_before = run(kept, few, "2026-06-09T18:00:00Z", alerts.next_at(kept, few))
+        assert told_before == ["half"]
+
+    kept, found = run(kept, every, now, alerts.next_at(kept, few))
+
+    assert found == told
+    assert run(kept, every, now, alerts.next_at(kept, every))[1] == []
+    rest = run(kept, every, "2026-06-12T00:00:00Z", alerts.next_at(kept, every))[1]
+    assert [*found, *rest] == ["half", "four_fifths", "hour_before", "missed"][-len([*found, *rest]) :], "none is lost"
+
+
+def test_a_kind_that_is_switched_off_and_on_is_not_told_again() -> None:
+    none, every = gdpr([]), gdpr()
+    kept = run({}, every, AWARE, None)[0]
+    kept, told = run(kept, every, "2026-06-09T18:00:00Z", alerts.next_at(kept, every))
+    assert told == ["half"]
+    kept, told = run(kept, none, "2026-06-09T19:00:00Z", alerts.next_at(kept, every))
+    assert told == []
+    kept, told = run(kept, every, "2026-06-09T20:00:00Z", alerts.next_at(kept, none))
+    assert told == []
+    assert alerts.next_at(kept, every) == at("2026-06-10T15:36:00Z")
 
 
 def paused(watched: list[Watched]) -> list[Watched]:
@@ -233,14 +284,14 @@ def paused(watched: list[Watched]) -> list[Watched]:
 def test_after_a_pause_only_the_last_threshold_is_told_and_nothing_twice() -> None:
     watched = gdpr()
     kept = alerts.with_done({watched[0].key: []}, alerts.due({}, watched, at("2026-06-09T18:00:00Z")))
-    kept = alerts.remembered(kept, paused(watched), at("2026-06-09T19:00:00Z"))
+    kept = alerts.remembered(kept, paused(watched), at("2026-06-09T19:00:00Z"), None)
     assert kinds(kept, paused(watched), "2026-06-11T05:30:00Z") == []
     assert alerts.next_at(kept, paused(watched)) is None
-    back = alerts.remembered(kept, watched, at("2026-06-11T05:30:00Z"))
+    back = alerts.remembered(kept, watched, at("2026-06-11T05:30:00Z"), None)
     assert kinds(back, watched, "2026-06-11T05:30:00Z") == ["hour_before"]
     noted = alerts.with_done(back, alerts.due(back, watched, at("2026-06-11T05:30:00Z")))
-    kept = alerts.remembered(noted, paused(watched), at("2026-06-11T05:35:00Z"))
-    again = alerts.remembered(kept, watched, at("2026-06-11T05:40:00Z"))
+    kept = alerts.remembered(noted, paused(watched), at("2026-06-11T05:35:00Z"), None)
+    again = alerts.remembered(kept, watched, at("2026-06-11T05:40:00Z"), None)
     assert kinds(again, watched, "2026-06-11T05:40:00Z") == []
 
 
@@ -249,9 +300,9 @@ def test_after_a_pause_only_the_last_threshold_is_told_and_nothing_twice() -> No
 )
 def test_only_a_date_that_was_too_old_at_first_stays_silent_after_a_pause(first_seen: str, told: list[str]) -> None:
     watched = gdpr()
-    kept = alerts.remembered({}, paused(watched), at(first_seen))
-    kept = alerts.remembered(kept, paused(watched), at("2026-09-01T00:00:00Z"))
-    back = alerts.remembered(kept, watched, at("2027-06-18T06:00:00Z"))
+    kept = alerts.remembered({}, paused(watched), at(first_seen), None)
+    kept = alerts.remembered(kept, paused(watched), at("2026-09-01T00:00:00Z"), None)
+    back = alerts.remembered(kept, watched, at("2027-06-18T06:00:00Z"), None)
     assert kinds(back, watched, "2027-06-18T06:00:00Z") == told
 
 
@@ -259,7 +310,7 @@ def test_a_moved_due_date_is_a_new_date() -> None:
     watched = gdpr()
     (moved,) = plan(incident("GDPR", reports={"eu-gdpr": {"anchors": {"aware": "2026-06-10T06:00:00.000Z"}}})).watched
     kept = alerts.with_done({}, alerts.due({}, watched, at("2026-06-11T05:30:00Z")))
-    after = alerts.remembered(kept, [moved], at("2026-06-11T05:30:00Z"))
+    after = alerts.remembered(kept, [moved], at("2026-06-11T05:30:00Z"), None)
     assert after == {moved.key: []}
     assert kinds(after, [moved], "2026-06-11T18:00:00Z") == ["half"]
 

@@ -14,6 +14,9 @@ For each date, the head stores the kinds that are done. If a kind is done, all e
 sees a date for the first time, several of its thresholds may already be past. Then the job announces only the last of
 these thresholds. If the date itself has been past for more than seven days by then, the job announces nothing.
 
+If a tenant switches kinds on, several of their thresholds may already be past, too. Then the job announces only the
+last past threshold of a date, unless this kind is done. A kind stays done while it is switched off.
+
 A date is paused while its report is submitted in time, and while its incident is deleted or dismissed. A paused date
 has no alerts, but the head keeps it. When the pause ends, the job announces only the last of the past thresholds. It
 does so even if the date has been past for more than seven days, because the job did not see the date too late.
@@ -29,6 +32,7 @@ PAUSED = "paused"
 APPROACHING = ("half", "four_fifths", "hour_before", "anchor_missing", "not_classified")
 """The kinds that a tenant's settings can choose."""
 MISSED = "missed"
+_KINDS = (*APPROACHING, MISSED)
 _HOUR = 3_600_000
 _TOO_OLD = 7 * 24 * _HOUR
 
@@ -92,7 +96,7 @@ def of_due_date(begin: str, due_at: str, late_from: int, wanted: Sequence[str], 
         if term > 2 * _HOUR:
             thresholds.append(Threshold("hour_before", last - _HOUR))
     chosen = [threshold for threshold in thresholds if threshold.kind in (MISSED, *wanted)]
-    return sorted(chosen, key=lambda threshold: (threshold.at, (*APPROACHING, MISSED).index(threshold.kind)))
+    return sorted(chosen, key=lambda threshold: (threshold.at, _KINDS.index(threshold.kind)))
 
 
 def of_missing_awareness(base: str, date: str) -> Threshold:
@@ -105,20 +109,24 @@ def of_missing_awareness(base: str, date: str) -> Threshold:
     return Threshold("anchor_missing", first + (last - first) // 2)
 
 
-def remembered(kept: Kept, watched: Sequence[Watched], now: int) -> dict[str, list[str]]:
+def remembered(kept: Kept, watched: Sequence[Watched], now: int, awaited_at: int | None) -> dict[str, list[str]]:
     """Return the done kinds of the watched dates, as they are before the announcements of this run.
 
-    ``now`` is in milliseconds since 1970.
+    ``awaited_at`` is the time of the next alert after the last run, or None if that run left no alert. All times are in
+    milliseconds since 1970.
     """
     after = {}
     for date in watched:
-        past = [threshold.kind for threshold in date.thresholds if threshold.at <= now]
-        done = _and_earlier(date, kept.get(date.key, ()))
-        if date.key not in kept:
+        past = [threshold for threshold in date.thresholds if threshold.at <= now]
+        noted = kept.get(date.key)
+        if noted is None:
             is_too_old = now - timestamps.to_milliseconds(date.date) > _TOO_OLD
-            done |= {*(past if is_too_old else past[:-1])}
-        elif PAUSED in kept[date.key]:
-            done |= {*past[:-1]}
+            skipped = past if is_too_old else past[:-1]
+        else:
+            # The last run did not await what is before ``first``: the date was paused, or a kind was switched off.
+            first = None if PAUSED in noted else awaited_at
+            skipped = [threshold for threshold in past[:-1] if first is None or threshold.at < first]
+        done = {*(noted or ()), *_and_earlier(date, noted or ()), *(threshold.kind for threshold in skipped)}
         after[date.key] = _in_order(date, done)
     return after
 
@@ -151,8 +159,8 @@ def _and_earlier(watched: Watched, done: Sequence[str]) -> set[str]:
 
 
 def _in_order(watched: Watched, done: set[str]) -> list[str]:
-    """Return the done kinds of a date in the order of their times, in the form of ``Kept``."""
-    kinds = [threshold.kind for threshold in watched.thresholds if threshold.kind in done]
+    """Return the done kinds of a date in a fixed order, in the form of ``Kept``."""
+    kinds = [kind for kind in _KINDS if kind in done]
     return [*kinds, PAUSED] if watched.is_paused else kinds
 
 
