@@ -319,10 +319,13 @@ def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentR
     rises = _rank(finding.severity) > _rank(last.severity)
     new_tags = [*_related(finding, incidents), *(finding.tags if finding.by_hand else [])]
 
-    def raised(incident: Incident, _: str) -> Incident:
+    def unchanged(incident: Incident, _: str) -> Incident:
         if _ended_at(incident, finding) is not None:  # the incident has ended since ``_meet_again`` read it
             raise SightingMoved
-        after = incident.copy()
+        return incident.copy()
+
+    def raised(incident: Incident, now: str) -> Incident:
+        after = unchanged(incident, now)
         if rises and _rank(finding.severity) > _rank(incident["severity"]):
             after["severity"] = finding.severity
         return after
@@ -344,7 +347,8 @@ def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentR
         try:
             read_alter_write.change_incident(last.incident_id, raised, None, incidents, sighting, *kept, evidence=named)
         except IncidentTooLarge:  # there is no room even for the severity alone; a later event may raise it
-            incidents.write(incidents.sighting_write(finding.key, known.before, newest), *kept)
+            sighting = incidents.sighting_write(finding.key, known.before, newest)
+            read_alter_write.change_incident(last.incident_id, unchanged, None, incidents, sighting, *kept)
         return "attached_in_part"
     return "attached" if _has_all(incident, finding) else "attached_in_part"
 

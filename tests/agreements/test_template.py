@@ -359,7 +359,7 @@ def test_no_parameter_or_condition_removes_the_limit_to_named_partitions() -> No
     text = (templates.CHECKOUT / "template.yaml").read_text()
     lines = [line.strip() for line in text.splitlines() if "Null" in line and not line.lstrip().startswith("#")]
     assert lines == ['"Null": { dynamodb:LeadingKeys: "false" }'] * text.count("dynamodb:LeadingKeys: [")
-    assert len(lines) == 44
+    assert len(lines) == 45
     for name in FUNCTIONS:
         role = RESOURCES[f"{name}Role"]
         assert role.get("Condition") == templates.OPTIONAL.get(name)

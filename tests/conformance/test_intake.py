@@ -16,10 +16,13 @@ import pytest
 from delete_incident import handler as delete
 from incidents import intake
 from incidents.commands import read_alter_write
+from incidents.domain import wire_form
+from incidents.domain.errors import IncidentTooLarge
 from incidents.edges import findings_queue
 from incidents.storage.account_map import AccountMap
 from incidents.storage.incident_repository import IncidentRepository
 from list_incident_changes import handler as list_changes
+from list_incident_findings import handler as list_findings
 from list_incidents import handler as list_
 from update_incident import handler as update
 
@@ -77,6 +80,10 @@ def patch(incident: dict[str, Any], **values: object) -> dict[str, Any]:
     assert answer["statusCode"] == 200, answer
     changed: dict[str, Any] = json.loads(answer["body"])
     return changed
+
+
+def refuse(incident: object) -> None:
+    raise IncidentTooLarge("it is full")
 
 
 def soon(**more: float) -> int:
@@ -487,6 +494,32 @@ def test_a_finding_does_not_change_an_incident_that_ends_at_the_same_time(
     (incident,) = incidents()
     assert (incident["status"], incident["severity"]) == (meanwhile, "high")
     assert "i-late" not in incident["affected_asset_ids"]
+
+
+@pytest.mark.usefixtures("accounts")
+@pytest.mark.parametrize("is_full", [False, True])
+def test_an_event_that_adds_nothing_is_not_attached_to_an_incident_that_is_closed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, is_full: bool
+) -> None:
+    take(guardduty())
+    if is_full:  # no change fits, not even of the severity
+        monkeypatch.setattr(read_alter_write, "check_size", refuse)
+    write, check_size = IncidentRepository.write, wire_form.check_size
+
+    def late(self: IncidentRepository, *writes: Any) -> None:
+        monkeypatch.setattr(IncidentRepository, "write", write)
+        monkeypatch.setattr(read_alter_write, "check_size", check_size)
+        patch(incidents()[0], status="closed", closed_at="2026-11-17T03:30:00Z")
+        write(self, *writes)
+
+    monkeypatch.setattr(IncidentRepository, "write", late)
+    take(guardduty(minutes=60, severity=9.9 if is_full else 7.5))
+
+    closed, recurrence = incidents()
+    assert (closed["status"], recurrence["status"]) == ("closed", "new")
+    assert f"recurrence-of:{closed['incident_number']}" in recurrence["tags"]
+    events = [len(json.loads(list_findings(changes_event(one["id"]), Context)["body"])["items"]) for one in incidents()]
+    assert events == [1, 1]
 
 
 @pytest.mark.usefixtures("accounts")

@@ -25,6 +25,7 @@ COSTS = {
     "list 50 updates": ((51.5, 0), (51.5, 0)),
     "ingest a finding": ((1, 25), (1, 29)),
     "ingest it again, with an asset": ((3, 22), (3, 26)),
+    "ingest it again, with nothing new": ((3, 8), (3, 8)),
     "list 10 events": ((5, 0), (5, 0)),
 }
 

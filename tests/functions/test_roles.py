@@ -205,8 +205,9 @@ def exercise(function: str, incident_id: str, monkeypatch: pytest.MonkeyPatch) -
             AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("111122223333", "acme")
             give_numbers_again()
             ingest_finding(sqs_event(event("guardduty")), Context)
-            later = {"detail__updatedAt": "2026-11-18T00:00:00Z", "detail__severity": 9.9}
-            ingest_finding(sqs_event(event("guardduty", **later)), Context)
+            later = {"detail__severity": 9.9}
+            for moment in ("2026-11-18T00:00:00Z", "2026-11-18T01:00:00Z"):  # the second event adds nothing
+                ingest_finding(sqs_event(event("guardduty", **later | {"detail__updatedAt": moment})), Context)
             AccountMap(dynamodb.client(), os.environ["TABLE_NAME"]).link("444455556666", "acme")
             take_posture("acme")
             ingest_finding(sqs_event(event("security_hub_asff_several")), Context)

@@ -70,8 +70,15 @@ class Metered:
         for member in parameters["TransactItems"]:
             if "Put" in member:
                 self._write(self._client.put_item, member["Put"], times=2)
+            elif "ConditionCheck" in member:
+                self._check(member["ConditionCheck"])
             else:
                 self._write(self._client.update_item, member["Update"], times=2)
+
+    def _check(self, check: dict[str, Any]) -> None:
+        """Count a check as AWS does: like a write of the checked item. A missing item counts as 1 KB."""
+        item = self._client.get_item(TableName=check["TableName"], Key=check["Key"]).get("Item", {})
+        self.units = self.units._replace(written=self.units.written + 2 * max(1, -(-size(item) // KB)))
 
     def _read(self, call: Callable[..., Any], parameters: dict[str, Any]) -> Any:
         answer = call(**parameters | {"ReturnConsumedCapacity": "TOTAL"})
@@ -174,7 +181,11 @@ def of_operations(client: "DynamoDBClient", table: str, kilobytes: int) -> dict[
     system = IncidentRepository(
         Identity(tenant, "system:aws.guardduty", None, frozenset()), cast("DynamoDBClient", metered), table
     )
-    for operation, later in (("ingest a finding", {}), ("ingest it again, with an asset", LATER)):
+    for operation, later in (
+        ("ingest a finding", {}),
+        ("ingest it again, with an asset", LATER),
+        ("ingest it again, with nothing new", LATER | {"detail__updatedAt": "2026-11-18T01:00:00Z"}),
+    ):
         (finding,) = findings.read(recorded.event("guardduty", detail__description=body["description"], **later))
         assert isinstance(finding, Finding)
         cost(operation, partial(intake.take_finding, finding, system))

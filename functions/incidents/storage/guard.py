@@ -41,6 +41,7 @@ _PARAMETERS = {
     "Put": _PUT,
     "Update": _UPDATE,
     "Delete": _DELETE,
+    "ConditionCheck": {"TableName", "Key", "ConditionExpression", *_EXPRESSED},
     "KeysAndAttributes": {"Keys", "ConsistentRead"},
 }  # fmt: skip
 

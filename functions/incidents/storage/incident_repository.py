@@ -57,7 +57,7 @@ class Sighting(NamedTuple):
 
 
 class ExtraWrite(NamedTuple):
-    """A write in the transaction of a create or an update, and the exception to raise if its condition fails."""
+    """A write or a check in a transaction, and the exception to raise if its condition fails."""
 
     write: dict[str, Any]
     on_conflict: type[Exception]
@@ -259,6 +259,18 @@ class IncidentRepository:
         """Build the write that stores an event as evidence of an incident."""
         item = stored_form.from_evidence(self._tenant_id, incident_id, evidence)
         return ExtraWrite(self._put(item, "attribute_not_exists(pk)"), EvidenceThere)
+
+    def unchanged_check(self, stored: Stored) -> ExtraWrite:
+        """Build the check that nobody has changed an incident since it was read.
+
+        A change is stored under the incident's new version. The check reads the place of the next change. This place is
+        empty, so the check costs 2 write units. A check of the incident would cost 2 write units for each KB.
+        """
+        place = keys.change(self._tenant_id, stored.incident["id"], stored.version + 1)
+        check = {
+            "TableName": self._table, "Key": stored_form.key(place), "ConditionExpression": "attribute_not_exists(pk)",
+        }  # fmt: skip
+        return ExtraWrite({"ConditionCheck": check}, StaleVersion)
 
     def write(self, *extra_writes: ExtraWrite) -> None:
         """Execute extra writes without a create or an update, in one transaction.
