@@ -54,7 +54,7 @@ class Unsealable(Exception):
     """Incidents of a tenant are in no manifest, because their items have another form than the service writes."""
 
 
-class Unfinished(Busy):
+class Unfinished(Exception):
     """A tenant had too little time for all its manifests. The next run continues after the newest manifest."""
 
 
@@ -103,7 +103,7 @@ def seal_history(marks: Marks, store: ManifestStore, serving: Serving, settle_ms
 def seal_tenant(order: Order, store: ManifestStore, serving: Serving, settle_ms: int) -> str:
     """Seal a tenant as an operator ordered. Return ``computed``. The tenant's mark stays for the schedule.
 
-    Raises Busy (also Unfinished), Overtaken, Unsealable and ClientError.
+    Raises Busy, Unfinished, Overtaken, Unsealable and ClientError.
     """
     _seal(order, store, serving, settle_ms, _MANIFEST_SECONDS, time.time_ns() // 1_000_000)
     return "computed"
