@@ -542,6 +542,22 @@ def test_a_restore_is_sealed_and_told() -> None:
     assert str(alone) == "--whole, --erasure and --restored-to need a tenant."
 
 
+def test_a_restore_that_took_all_incidents_of_a_tenant_is_sealed() -> None:
+    of = ("history", "seal", "--tenant", "acme", "--restored-to", "2026-01-31T08:15:00Z")
+    assert "Nothing was sealed" in str(failure(run(*of)).what + failure(run(*of)).detail + failure(run(*of)).advice)
+    created()
+    run("history", "seal")
+    moto_table.clear(os.environ["TABLE_NAME"])
+    with moto_table.another() as restored, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABLE_NAME", restored)
+        assert run(*of).exit_code == 0
+        assert history_world.contents("acme")[-1]["table"] == restored
+        created()
+        run("history", "seal")
+        verified = run("history", "verify", "--tenant", "acme")
+    assert verified.exit_code == 0, verified.exception
+
+
 def test_a_pack_of_a_falsified_history_lists_the_faults(tmp_path: Path) -> None:
     incident, other = created(), created()
     run("history", "seal")

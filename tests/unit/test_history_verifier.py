@@ -286,8 +286,8 @@ def test_a_restore_does_not_explain_what_somebody_altered_before_its_seal() -> N
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("is_sealed_again", [False, True])
-def test_a_change_that_is_invented_after_the_seal_of_a_restore_is_a_fault(seed: int, is_sealed_again: bool) -> None:
+@pytest.mark.parametrize("later", ["", "a whole seal", "the same restore", "another restore"])
+def test_a_change_that_is_invented_after_the_seal_of_a_restore_is_a_fault(seed: int, later: str) -> None:
     tenant = SealedTenant(Random(seed), "acme", SigningKey(), past="a restore")
     report = tenant.report()
     ((_, restored_to, _),) = report.restores
@@ -297,9 +297,13 @@ def test_a_change_that_is_invented_after_the_seal_of_a_restore_is_a_fault(seed: 
         for invented in (last, (last + at) // 2, at - 1, at + 30_000, at + 59_000) if last < at else ():
             forged = deepcopy(tenant)
             forged.forge_change(target, invented)
-            if is_sealed_again:
-                forged.now += HOUR
+            forged.now += HOUR
+            if later == "a whole seal":
                 forged.seal(whole=True)
+            if later == "the same restore":
+                forged.seal(Record(restored_to=restored_to), whole=True)
+            if later == "another restore":
+                forged.restore(forged.kept(), forged.now)
             forged.export()
             assert forged.faults(), (target, invented)
 
@@ -324,6 +328,27 @@ def test_an_incident_that_is_put_back_after_the_seal_of_a_restore_is_a_fault(see
     tenant.export()
 
     assert any(fault.startswith(lost) for fault in tenant.faults())
+
+
+def test_a_restore_does_not_explain_an_invented_time_in_the_future() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    tenant.now += 2 * HOUR
+    tenant.seal()
+    target = random_id(tenant)
+    tenant.forge_change(target, tenant.now + 5 * HOUR)
+    tenant.now += HOUR
+    tenant.seal()
+    kept, at = tenant.kept(), tenant.now
+    tenant.now += 7 * HOUR
+    tenant.export()
+    before = tenant.faults()
+    tenant.restore(kept, at)
+    tenant.now += 2 * HOUR
+    tenant.seal(at_once=manifests.ENTRIES)
+    tenant.export()
+
+    assert [fault for fault in before if fault.startswith(f"{target}: change ")]
+    assert [fault for fault in tenant.faults() if fault.startswith(f"{target}: change ")]
 
 
 def random_id(tenant: SealedTenant) -> str:

@@ -59,7 +59,8 @@ def seal(
     manifest_bucket.bucket_of(deployment)
     if tenant_id is not None:
         reader = tenant_reader(tenant_id, None, stack, region)
-        if not erasure and next(reader.items("INCIDENT"), None) is None:
+        has_manifests = restored_to and next(manifest_bucket.lines(deployment, tenant_id), None)  # a restore took all
+        if not erasure and not has_manifests and next(reader.items("INCIDENT"), None) is None:
             raise nothing_of(reader, "Nothing was sealed.")
         erased = proofs.erasure_of(erasure, reader) if erasure else None
         order = {"tenant_id": tenant_id, "whole": whole, "erasure": erased, "restored_to": _parsed(restored_to)}

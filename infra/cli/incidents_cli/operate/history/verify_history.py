@@ -30,7 +30,7 @@ class Report:
     """A check's result. ``late`` changes were sealed a day too late. ``lost`` incidents lost changes by a restore."""
 
     incidents = manifests = unsealed = unproved = 0  # unproved incidents: a change has no hash
-    until, newest, restored = "1970-01-01T00:00:00.000Z", "newest manifest: none", (0, -1)  # restored: position, run
+    until, newest = "1970-01-01T00:00:00.000Z", "newest manifest: none"
 
     def __init__(self) -> None:
         self.faults, self.late, self.ends, self.lost = list[str](), list[str](), list[str](), set[str]()
@@ -81,8 +81,8 @@ def read_manifests(report: Report, tenant_id: str, keys: set[str], lines: Iterab
             previous, number, reached = own, content["number"], max(reached, content["to"])
             report.newest = f"newest manifest: number {number}, with the SHA-256 {previous}"
             report.erasures += [(here, ended, milliseconds(ended)) for ended in (content["erasure"] or [])[:1]]
-            report.restores += [(here, shifted(to, 0), content["table"]) for to in [content["restored_to"]] if to]
-            report.restored = (here, len(report.ends)) if content["restored_to"] else report.restored
+            if content["restored_to"]:
+                report.restores.append((here, shifted(content["restored_to"], 0), (content["table"], len(report.ends))))
             for entry in content["entries"]:
                 if (form := ENTRY.fullmatch(str(entry))) and int(form[2] or 1) <= entry[1] and last < entry[0]:
                     seal = (here, len(report.ends), shifted(content["to"], 1), *entry[1:], content["table"])
@@ -130,28 +130,29 @@ def history_faults(tenant_id: str, incident: dict[str, Any], changes: list[dict[
 
 def seal_faults(report: Report, incident_id: str, changes: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the contradictions between an incident and the manifests, and its changes that were not sealed in time."""
-    heads, runs, whole = list[str | None]([None]), dict[int, int](), 0  # ``heads`` by version
+    heads, runs, seals = list[str | None]([None]), dict[int, int](), report.sealed.get(incident_id, [])
+    had = {start: max([seal[3] for seal in seals if start <= seal[0] and seal[1] == run], default=0)
+           for start, _, (_, run) in report.restores if run < len(report.ends)}  # fmt: skip
     erased = max((place for place, _, at in report.erasures if milliseconds(incident_id) <= at), default=0)
     yield from ["it is older than an erasure of the tenant"][: erased and len(changes)]
     for version, change in enumerate(changes, start=1):
         heads.append(f"{version}:{change['hash']}" if "hash" in change else heads[-1])
-    for place, run, limit, version, head, table in report.sealed.get(incident_id, []):
-        at = changes[version - 1]["at"] if version <= len(changes) else "~"  # which is after all times
-        restored = [to for later, to, new in report.restores if later > place and new != table and to < min(at, limit)]
-        is_same = at != "~" and head == heads[version]
-        if place > erased and restored and (at > limit or not is_same):  # it took only this change away
-            version = min(version, sum(change["at"] <= shifted(min(restored), 1 / 60) for change in changes))
+    for place, run, limit, version, head, table in seals:  # "~" is after all times
+        at, is_same = (changes[version - 1]["at"], head == heads[version]) if version <= len(changes) else ("~", False)
+        cut = [(to, had.get(start, version)) for start, to, new in report.restores
+                if start > place and new[0] != table and to < min(at, limit)]  # fmt: skip
+        if place > erased and cut and not (is_same and (at <= limit or "hash" in changes[version - 1])):
+            version = min(version, sum(k["at"] <= shifted(min(cut)[0], 1 / 60) for k in changes), *[n for _, n in cut])
             report.lost.add(incident_id)
         elif place > erased and not is_same:
             yield f"a manifest has another change {version}" if changes else "the export does not have it"
         elif is_same and at > limit:
             yield f"change {version} has the time {at}, but a manifest that ends before {limit} has it"
         runs[run] = max(version, runs.get(run, 0))  # the highest version that a run has
-        whole = version if place >= report.restored[0] and run == report.restored[1] else whole
     for version, change in enumerate(changes, start=1):
         run = bisect_left(report.ends, change["at"])  # the run that must have the change; the newest run may be too old
-        is_restored = run <= report.restored[1] < len(report.ends)  # the run of the restore has all incidents
-        if run < len(report.ends) and min(runs.get(run, 0), whole if is_restored else version) < version:
+        whole = [had.get(start, version) for start, _, (_, end) in report.restores[-1:] if run <= end]  # all incidents
+        if run < len(report.ends) and min([runs.get(run, 0), *whole]) < version:
             yield f"change {version} of {change['at']} is in no manifest of its time"
         elif 0 < run < len(report.ends) and report.ends[run] > shifted(change["at"], 24):
             report.late.append(f"{incident_id}: change {version} of {change['at']}")
@@ -190,8 +191,7 @@ if __name__ == "__main__":
     parser.add_argument("--key", required=True, action="append", help="the key's fingerprint; repeat it for more keys")
     parser.add_argument("files", type=Path, nargs=2, help="manifests.jsonl and export.jsonl")
     given = parser.parse_args()
-    with given.files[0].open("rb") as manifests, given.files[1].open("rb") as export:
-        report = check(given.tenant, set(given.key), manifests, export)
+    report = check(given.tenant, set(given.key), *(path.open("rb") for path in given.files))
     lines = [f"FAULT  {fault}" for fault in report.faults] + [f"LATE  {change}" for change in report.late]
     lines += [f"{report.incidents} incidents, {report.manifests} manifests until {report.until}; changed later: "
               f"{report.unsealed}; without a hash: {report.unproved}; lost changes of: {len(report.lost)}; erasures: "
