@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import pickle
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,18 @@ def test_a_raw_response_has_everything_of_the_answer(call: Callable[..., Any]) -
 def test_a_raw_response_of_a_deletion_has_the_request_id(call: Callable[..., Any]) -> None:
     answer = call(Recorder(204).transport, lambda raw: raw.delete(ID))
     assert (answer.status, answer.request_id, answer.body, answer.parse()) == (204, "R=", b"", None)
+
+
+@pytest.mark.parametrize("around", ["D\u00e9j\u00e0 vu: {}", '{{"id": "{}"', '{{"id": {{"x": "{}"}}}}', "[{}]"])
+def test_the_error_of_an_answer_that_echoes_the_request_has_no_token(around: str) -> None:
+    def echo(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=around.format(request.headers["authorization"]).encode("latin-1"))
+
+    with Client(URL, TOKEN, transport=httpx2.MockTransport(echo)) as client:
+        for call in (lambda: client.grc.incidents.get(ID), lambda: client.grc.incidents.list()):
+            with pytest.raises(grc_client.UnexpectedAnswer) as refused:
+                call()
+            assert "canary" not in "".join(traceback.format_exception(refused.value)) + repr(refused.value)
 
 
 @BOTH

@@ -39,8 +39,9 @@ class RawResponse(Generic[T]):
         try:
             return self._read(self)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = f"{type(error).__name__}: {error}"  # ``repr`` would show the body, which may echo the token
             raise UnexpectedAnswer(
-                f"{described(self._request, self.status, self.headers)} cannot be read: {error!r}. "
+                f"{described(self._request, self.status, self.headers)} cannot be read: {reason}. "
                 "Check whether a newer grc-client exists."
             ) from error
 
