@@ -176,6 +176,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if os.path.exists(os.path.join(state, "full")):
             self.answer(507, b'{{"reason": "no space", "needed": 12345}}')
         else:
+            for name in names:
+                open(os.path.join(state, name + ".new"), "w").write("[]")
+                os.replace(os.path.join(state, name + ".new"), os.path.join(state, name + ".json"))
             self.answer(204, b"")
     def answer(self, status, body):
         self.send_response(status)

@@ -222,7 +222,7 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
     Before a stack is ready, it has nothing to lose: it has acknowledged no write of a user. Ctrl-C is ignored, because
     half a stop would look like a crash.
     """
-    began = time.time() - 1  # a file's time can be a little older than the clock
+    before = {service: _version(folder.state / f"{service}.json") for service in _STATE}
     with _without_interruption():
         if stack.pid is not None and is_alive(stack):
             _kill(stack.pid, signal.SIGTERM)
@@ -231,7 +231,9 @@ def stop(stack: Stack, folder: StackFolder) -> Stack:
                 time.sleep(0.05)
             _kill(stack.pid, signal.SIGKILL, group=True)  # also kills child processes that outlive the emulator
         has_data = stack.pid is not None and stack.ready
-        is_saved = not has_data or all(_is_newer(folder.state / f"{service}.json", began) for service in _STATE)
+        is_saved = not has_data or all(
+            _version(folder.state / f"{service}.json") not in (None, before[service]) for service in _STATE
+        )
         shutil.rmtree(folder.temporary, ignore_errors=True)  # removes the code that workers unpacked
         if is_saved:  # also after an `up` that failed, because the emulator has written its state anew
             write(folder.contents, json.dumps(_sizes(folder)).encode())
@@ -291,8 +293,11 @@ def has_state(folder: StackFolder) -> bool:
     return all((folder.state / f"{service}.json").exists() for service in _STATE)
 
 
-def _is_newer(file: Path, began: float) -> bool:
-    return file.exists() and file.stat().st_mtime >= began
+def _version(file: Path) -> tuple[int, int] | None:
+    with suppress(FileNotFoundError):
+        state = file.stat()
+        return state.st_ino, state.st_mtime_ns
+    return None
 
 
 def _kill(pid: int, number: signal.Signals, *, group: bool = False) -> None:
