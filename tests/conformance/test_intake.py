@@ -64,6 +64,17 @@ def guardduty(*, minutes: int = 0, severity: float = 7.5, asset: str = "i-0a1b2c
     return event
 
 
+def suppressible_alarm(second: int, by: str | None, before: dict[str, str]) -> dict[str, Any]:
+    """Return the event of a composite alarm in the state ALARM. ``by`` names what suppresses the alarm's actions."""
+    event = recorded("cloudwatch_alarm_composite", time=f"2026-11-20T13:57:{second}Z", detail__previousState=before)
+    event["detail"]["state"] |= {"timestamp": f"2026-11-20T13:57:{second}.101+0000"} | suppressed(by)
+    return event
+
+
+def suppressed(by: str | None) -> dict[str, str]:
+    return {"actionsSuppressedBy": by, "actionsSuppressedReason": f"Actions suppressed by {by}"} if by else {}
+
+
 def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     """Return the counts for CloudWatch, by outcome, from the embedded metrics in the log."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
@@ -459,6 +470,28 @@ def test_a_finding_makes_another_incident_after_an_erasure(service: str, dynamod
     dynamodb.delete_item(TableName=service, Key=key)
 
     take(guardduty(minutes=1))
+
+    assert len(incidents()) == 1
+
+
+@pytest.mark.usefixtures("accounts")
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_alarm_that_waits_for_its_suppressor_is_one_incident(ends: bool) -> None:
+    take(suppressible_alarm(10, "WaitPeriod", {"value": "OK"}))
+    if ends:
+        take(suppressible_alarm(40, None, {"value": "ALARM"} | suppressed("WaitPeriod")))
+
+    (incident,) = incidents()
+    assert incident["title"] == "orders-unhealthy"
+
+
+@pytest.mark.usefixtures("accounts")
+def test_an_alarm_that_outlasts_its_suppression_is_one_incident() -> None:
+    take(suppressible_alarm(10, "Alarm", {"value": "OK"}))
+    take(suppressible_alarm(20, "ExtensionPeriod", {"value": "ALARM"} | suppressed("Alarm")))
+    assert incidents() == []
+
+    take(suppressible_alarm(40, None, {"value": "ALARM"} | suppressed("ExtensionPeriod")))
 
     assert len(incidents()) == 1
 

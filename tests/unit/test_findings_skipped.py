@@ -44,6 +44,7 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
     ("cloudwatch_alarm", {"detail__state__value": "INSUFFICIENT_DATA"}, "insufficient_data", "aws.cloudwatch"),
     ("cloudwatch_alarm", {"detail__previousState__value": "ALARM"}, "already_in_alarm", "aws.cloudwatch"),
     ("cloudwatch_alarm", {"detail__state__actionsSuppressedBy": "Alarm"}, "suppressed", "aws.cloudwatch"),
+    ("cloudwatch_alarm", {"detail__state__actionsSuppressedBy": "ExtensionPeriod"}, "suppressed", "aws.cloudwatch"),
     ("cloudwatch_alarm", {"detail__muteDetail": {"mutedByArn": "arn:aws:x"}}, "suppressed", "aws.cloudwatch"),
     (
         "malware_scan",

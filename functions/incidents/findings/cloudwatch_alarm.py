@@ -5,6 +5,11 @@ the first two words of the alarm's name is a severity, the finding gets this sev
 ``critical-orders-5xx`` and ``incident-critical-orders-5xx``. Only people close incidents, so an alarm that returns to
 OK is skipped. An alarm is also skipped if another alarm suppresses its actions or if a mute rule mutes them, because
 people do this during maintenance.
+
+A composite alarm with a suppressor first waits for its suppressor (``WaitPeriod``). The wait is no suppression, because
+AWS does not document that CloudWatch sends another event after the wait. If CloudWatch sends one when the wait or a
+suppression ends, this event has the same key. The alarm was in the state ALARM before, and its former state names what
+suppressed the actions.
 """
 
 import json
@@ -19,6 +24,7 @@ from .nodes import MalformedEvent, Node
 
 SOURCE = "aws.cloudwatch"
 
+_WAIT = "WaitPeriod"
 _WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -33,9 +39,10 @@ def read(event: Node) -> list[Report]:
         return [Skipped("insufficient_data", SOURCE)]
     if state != "ALARM":
         raise MalformedEvent("detail.state.value must be ALARM, OK or INSUFFICIENT_DATA")
-    if detail.at("state.actionsSuppressedBy").text() or detail.at("muteDetail").value:
+    if detail.at("state.actionsSuppressedBy").text() not in (None, _WAIT) or detail.at("muteDetail").value:
         return [Skipped("suppressed", SOURCE)]
-    if detail.at("previousState.value").text() == "ALARM":
+    before = detail.at("previousState")
+    if before.at("value").text() == "ALARM" and before.at("actionsSuppressedBy").text() is None:
         return [Skipped("already_in_alarm", SOURCE)]
     account_id = event.at("account").needed_account_id()
     arn = next((resource.text() for resource in event.at("resources").each()), None)
