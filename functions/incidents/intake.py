@@ -148,7 +148,7 @@ def take_finding(finding: Finding, incidents: IncidentRepository, rule: str = ""
     - An open incident gets the event's new alerts, assets and accounts (``attached``), at most 500 of each. If the
       incident cannot take all of them, the outcome is ``attached_in_part``. The severity rises only if the event's
       severity is above the severity of all earlier events and above the incident's current severity, which an analyst
-      may have set. An event that a person sent by hand also adds its tags.
+      may have set. An event that a person sent by hand also adds its tags. It does not count as the newest event.
     - If the incident was closed or deleted, a later event is a recurrence. The recurrence creates a new incident, with
       the old incident's number in a tag (``recurred``). An event from before the closing or the deletion is ``late``.
     - If the incident was dismissed, an event within 30 days of the incident's last change is ``suppressed``. A later
@@ -276,7 +276,7 @@ def _meet_again(finding: Finding, event: _Event, known: _Known, incidents: Incid
         return _create(finding, event, known, incident["incident_number"], incidents)
     # Store this failure, which is from before the incident's end. So a pass before this failure does not count as a
     # pass since the newest failure.
-    if finding.kind == "posture":
+    if finding.kind == "posture" and not finding.by_hand:
         now = last._replace(seen_at=finding.seen_at, pages=frozenset({finding.page}))
         incidents.write(incidents.sighting_write(finding.key, known.before, now))
     return "suppressed" if incident["status"] == "dismissed" and not incident["is_deleted"] else "late"
@@ -306,9 +306,12 @@ def _ended_at(incident: Incident, finding: Finding) -> str | None:
 
 def _attach(finding: Finding, event: _Event, known: _Known, incidents: IncidentRepository) -> Outcome:
     last = known.sighting
-    seen_at = max(finding.seen_at, last.seen_at)
-    pages = last.pages if last.seen_at == seen_at else frozenset[int]()
-    pages |= {finding.page} if finding.seen_at == seen_at else set()
+    seen_at, pages = last.seen_at, last.pages
+    # The time of an event that a person sent is the time of the click. An update from before the click may come later.
+    if not finding.by_hand:
+        seen_at = max(finding.seen_at, last.seen_at)
+        pages = last.pages if last.seen_at == seen_at else frozenset[int]()
+        pages |= {finding.page} if finding.seen_at == seen_at else set()
     newest = last._replace(seen_at=seen_at, pages=pages, events=last.events + (not event.is_stored))
     highest = max(last.severity, finding.severity, key=_rank)
     sighting = incidents.sighting_write(finding.key, known.before, newest._replace(severity=highest))

@@ -26,7 +26,7 @@ from list_incident_findings import handler as list_findings
 from list_incidents import handler as list_
 from update_incident import handler as update
 
-from tests.support import invariants
+from tests.support import hubs, invariants
 from tests.support.events import Context, changes_event, claims, delete_event, list_event, patch_event
 from tests.support.queues import sqs_event
 from tests.support.recorded import ACCOUNT
@@ -494,6 +494,22 @@ def test_an_alarm_that_outlasts_its_suppression_is_one_incident() -> None:
     take(suppressible_alarm(40, None, {"value": "ALARM"} | suppressed("ExtensionPeriod")))
 
     assert len(incidents()) == 1
+
+
+@pytest.mark.usefixtures("accounts")
+def test_an_update_from_before_a_custom_action_counts_after_the_action() -> None:
+    take(guardduty())
+    by_hand = hubs.as_custom_action(guardduty())
+
+    take(by_hand)
+    take(guardduty(minutes=1, severity=9.5, asset="i-new"))
+    take(by_hand)
+
+    (incident,) = incidents()
+    assert incident["severity"] == "critical"
+    assert "i-new" in " ".join(incident["affected_asset_ids"])
+    assert incident["tags"].count("custom-action:Open an incident") == 1
+    assert len(json.loads(list_findings(changes_event(incident["id"]), Context)["body"])["items"]) == 3
 
 
 @pytest.mark.usefixtures("accounts")

@@ -273,6 +273,27 @@ def test_a_failure_that_arrives_late_does_not_open_a_closed_control_again(clock:
 
 
 @pytest.mark.usefixtures("accounts")
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_custom_action_is_no_failure_of_its_control(clock: list[datetime], is_late: bool) -> None:
+    set_policy(kinds={"posture": "informational"})
+    take(control(START))
+    (incident,) = incidents()
+    by_hand = control(START) | {
+        "detail-type": "Security Hub Findings - Custom Action", "time": text(START + timedelta(minutes=2)),
+    }  # fmt: skip
+    clock[0] = START + timedelta(minutes=5)
+
+    if not is_late:
+        take(by_hand)
+    close(incident["id"])
+    if is_late:
+        take(by_hand)
+    take(control(START + timedelta(minutes=1), "PASSED"), control(START + timedelta(minutes=8)))
+
+    assert len(incidents()) == 2
+
+
+@pytest.mark.usefixtures("accounts")
 def test_a_pass_between_a_read_and_a_write_of_the_finding_is_not_lost(
     clock: list[datetime], monkeypatch: pytest.MonkeyPatch, service: str, dynamodb: "DynamoDBClient"
 ) -> None:
