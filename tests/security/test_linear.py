@@ -213,6 +213,7 @@ def mapped(path: str, **detail: object) -> object:
     return source_mapping.read(source_mapping.parse(given), Node(envelope))
 
 
+V2 = "Findings Imported V2"
 FLAG, TAG, FLAG_END = "\U0001f3f4", "\U000e0067", "\U000e007f"
 NOBODY = Identity("acme", "ada", None, frozenset())
 CALLS: dict[str, Callable[[int], object]] = {
@@ -230,7 +231,7 @@ CALLS: dict[str, Callable[[int], object]] = {
     "a description of control characters": lambda n: findings.read(escalated(description="\x85" * n + "a")),
     "a date of digits": lambda n: findings.read(escalated(occurred_at="2026-01-01T00:00:00." + "1" * n)),
     "an alarm's name of words": lambda n: findings.read(event("cloudwatch_alarm", detail__alarmName="a " * n)),
-    "a summary of many places": lambda n: summary_of({"detail": {"findings": [{"evidences": [
+    "a summary of many places": lambda n: summary_of({"detail-type": V2, "detail": {"findings": [{"evidences": [
         {"src_endpoint": {"ip": f"{i}"}, "connection_info": {"direction_id": 1}} for i in range(n)]}] * 2}}),
     "a summary of many names": lambda n: summary_of({"detail": {f"n{i}": {"a": {}} for i in range(n)}}),
     "a mapping's path with many comparisons": lambda n: mapped("detail.a[?@<@||@>@||@<@]", a=["x"] * n),

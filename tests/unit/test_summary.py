@@ -220,6 +220,7 @@ def test_hostile_texts_are_within_limits_and_without_control_characters() -> Non
 
 
 @pytest.mark.parametrize("whole", [None, [], "text", 1, {"detail": None}, {"detail": {"findings": [1, None, []]}},
+                                   {"detail-type": "Findings Imported V2", "detail": {"findings": [1, None, []]}},
                                    {"detail": {"findings": {"ProductFields": "x"}}}])  # fmt: skip
 def test_a_summary_of_any_value_is_empty_but_complete(whole: Any) -> None:
     assert summary_of(whole) == NOTHING
@@ -229,7 +230,9 @@ def test_product_fields_that_contradict_each_other_do_no_harm() -> None:
     fields = {"a": "1", "a/b": "2", "a/b/c": "3", "b/remoteIpDetails/ipAddressV4": "203.0.113.1", "b": "x"}
     named = {f"aws/guardduty/service/action/{name}": value for name, value in fields.items()}
     one = {"ProductArn": "arn:aws:securityhub:eu-central-1::product/aws/guardduty", "ProductFields": named}
-    assert summary_of({"detail": {"findings": [one]}})["remote_addresses"] == ["203.0.113.1"]
+    assert summary_of({"detail-type": "Findings Imported V2", "detail": {"findings": [one]}})["remote_addresses"] == [
+        "203.0.113.1"
+    ]
 
 
 PLANTED: dict[str, Any] = {
@@ -263,6 +266,13 @@ PLANTED: dict[str, Any] = {
 def test_nobody_can_plant_a_value_in_a_place_with_free_names(name: str, place: str, wrapped: bool) -> None:
     planted = [{"Variables": PLANTED, "Labels": PLANTED, "Other": PLANTED}] if wrapped else PLANTED
     assert summary_of(event(name, **{place: planted})) == summary_of(event(name, **{place: {}}))
+
+
+@pytest.mark.parametrize("name", ["alert_escalated", "guardduty", "access_analyzer", "cloudwatch_alarm"])
+def test_only_an_event_of_security_hub_has_a_list_of_findings(name: str) -> None:
+    planted = [PLANTED | {"status": "planted", "url": "https://x.example"}]
+
+    assert summary_of(event(name, detail__findings=planted)) == summary_of(event(name))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ _INVISIBLE = re.compile(
 )
 # In ProductFields of ASFF, a name has the position in a list as its suffix, such as portProbeDetails.0_
 _PLACE = re.compile(r"\.[0-9]{1,4}_$")
+# These events of Security Hub have a list of findings. Another sender can use the name ``findings`` for anything.
+_OF_HUB = ("Security Hub Findings - Imported", "Security Hub Findings - Custom Action", "Findings Imported V2")
 _OF_GUARDDUTY = "aws/guardduty/"  # the beginning of each name in GuardDuty's ProductFields
 _NOT_SAID = {
     "none provided",
@@ -260,12 +262,18 @@ def _findings(event: Any) -> list[Object]:
 
     For a finding of GuardDuty in ASFF, the function adds a second finding, which is built from its ``ProductFields``.
     """
-    detail = event.get("detail") if isinstance(event, Mapping) else None
-    listed = detail.get("findings") if isinstance(detail, Mapping) else None
-    given = listed if isinstance(listed, list) else [detail]
-    findings = [finding for finding in given if isinstance(finding, Mapping)]
+    findings = [finding for finding in _given(event) if isinstance(finding, Mapping)]
     nested = [_nested(finding.get("ProductFields")) for finding in findings if _of_product("aws/guardduty")(finding)]
     return [*findings, *nested]
+
+
+def _given(event: Any) -> Sequence[Any]:
+    """Return the findings of an event without a check of their type."""
+    if not isinstance(event, Mapping):
+        return []
+    detail = event.get("detail")
+    listed = detail.get("findings") if isinstance(detail, Mapping) and event.get("detail-type") in _OF_HUB else None
+    return listed if isinstance(listed, list) else [detail]
 
 
 class _Reader:
@@ -348,9 +356,7 @@ def _nested(fields: Any) -> Object:
 
 def _states(event: Any) -> dict[str, str]:
     """Return the states that the source gives to the finding, such as archived, by the source's names."""
-    detail = event.get("detail") if isinstance(event, Mapping) else None
-    findings = detail.get("findings") if isinstance(detail, Mapping) else None
-    finding = findings[0] if isinstance(findings, list) and findings else detail
+    finding = next(iter(_given(event)), None)
     states = {}
     for path in _STATES:
         value: Any = finding
