@@ -94,6 +94,13 @@ def test_a_hub_severity_is_read_from_a_word_or_a_number() -> None:
     assert only(asff, **{F + "Severity": {}}).severity is None
 
 
+@pytest.mark.parametrize("code", ["Unknown", "Manual", "Warning", "Pass", "Failed"])
+def test_a_status_code_of_a_detection_is_no_result_of_a_check(code: str) -> None:
+    detection = only("security_hub_ocsf_guardduty", **{F + "status_code": code})
+
+    assert (detection.kind, detection.finding_class) == ("detection", "detection")
+
+
 def test_a_custom_action_accepts_an_archived_finding_and_sets_the_time_seen() -> None:
     chosen = only("security_hub_asff_custom_action", **{F + "RecordState": "ARCHIVED"})
 

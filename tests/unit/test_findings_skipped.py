@@ -11,6 +11,7 @@ from tests.support.recorded import GONE, event, without_events
 
 F = "detail__findings__0__"
 INFO = F + "finding_info__"
+CHECK: dict[str, Any] = {F + "class_uid": 2003}  # the class of a check in OCSF
 SAMPLE, JSON = (f"aws/guardduty/service/additionalInfo/{name}" for name in ("sample", "value"))
 
 SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
@@ -30,8 +31,8 @@ SKIPS: list[tuple[str, dict[str, Any], str, str]] = [
     ("security_hub_asff_guardduty", {F + "ProductFields": {JSON: '{"sample":true}'}}, "sample", "aws.guardduty"),
     ("security_hub_asff_guardduty", {F + "Title": "Calls of GeneratedFindingUserName"}, "sample", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "unmapped": {SAMPLE: "true"}}, "sample", "aws.guardduty"),
-    ("security_hub_ocsf_guardduty", {F + "status_code": "PASS"}, "passed", "aws.guardduty"),
-    ("security_hub_ocsf_guardduty", {F + "status_code": "MANUAL"}, "not_available", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", CHECK | {F + "status_code": "PASS"}, "passed", "aws.guardduty"),
+    ("security_hub_ocsf_guardduty", CHECK | {F + "status_code": "MANUAL"}, "not_available", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "compliance": {"status": "Warning"}}, "warning", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "compliance": {"status_id": 1}}, "passed", "aws.guardduty"),
     ("security_hub_ocsf_guardduty", {F + "status_id": 2, F + "status": "In Progress"}, "in_progress", "aws.guardduty"),

@@ -129,9 +129,13 @@ def _report(item: Node, info: Node, product_arn: str, product: security_hub.Prod
 
 
 def _check_status(item: Node) -> str | None:
-    """Return the result of a check in lower case: the status of its ``compliance``, or its ``status_code``."""
+    """Return the result of a check in lower case: the status of its ``compliance``, or its ``status_code``.
+
+    A report that is no check can also have a ``status_code``, in the words of its product.
+    """
     status = (item.at("compliance.status").text() or "").lower()
-    code = (item.at("status_code").text() or "").lower()
+    is_check = _CLASSES.get(item.at("class_uid").number() or 0) == "compliance" or item.at("compliance").value
+    code = (item.at("status_code").text() or "").lower() if is_check else ""
     return next((word for word in (status, code) if word in _OF_CHECK or word in _FAILS), None)
 
 
