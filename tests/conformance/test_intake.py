@@ -600,6 +600,17 @@ LIKE_AN_ALLOWED_PRODUCER = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("detail", [{}, {"dedup_key": "disk-full"}])
+def test_one_application_in_two_accounts_is_two_producers(accounts: AccountMap, detail: dict[str, str]) -> None:
+    for account in ("444455556666", "777788889999"):
+        alert = recorded("alert_escalated_minimal") | {"account": account}
+        alert["detail"] |= detail
+        accounts.allow(account, alert["source"], "acme")
+        take(alert)
+
+    assert len(incidents()) == 2
+
+
 def test_a_producer_is_compared_exactly_and_refused_at_its_first_receive(
     accounts: AccountMap, dead_letters: list[dict[str, Any]]
 ) -> None:

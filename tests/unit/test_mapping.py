@@ -71,6 +71,7 @@ def test_equal_keys_are_one_problem_and_a_part_of_a_key_is_never_confused_with_a
     assert keys[0] == keys[1] != keys[2]
     assert found(MINIMAL, EVENT).key != found(MINIMAL | {"name": "y"}, EVENT).key
     assert found(MINIMAL, EVENT).key != found(MINIMAL, EVENT | {"source": "aws.partner/x.example/2"}).key
+    assert found(MINIMAL, EVENT).key != found(MINIMAL, EVENT | {"account": "444455556666"}).key
 
 
 def test_an_event_without_a_title_or_a_part_of_the_key_is_malformed() -> None:

@@ -34,11 +34,12 @@ def read(event: Node) -> list[Report]:
         name: None if detail.at(name).value is None else _checked_text(detail.at(name)) for name in _OPTIONAL_TEXTS
     }
     account_ids, asset_ids, alert_ids = (_id_list(detail.at(f"{kind}_ids")) for kind in ("account", "asset", "alert"))
-    producer = event.at("source").exact_text()
+    producer, account_id = event.at("source").exact_text(), event.at("account").needed_account_id()
     if not model.EVENT_SOURCE.fullmatch(producer):
         raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
     if tenant_id is not None and not (isinstance(tenant_id, str) and TENANT_ID.fullmatch(tenant_id)):
         raise MalformedEvent(f"detail.tenant_id must match {TENANT_ID.pattern}")
+    problem = _problem(texts["dedup_key"], alert_ids)
     return [
         build_finding(
             choose_dates(
@@ -48,10 +49,11 @@ def read(event: Node) -> list[Report]:
                 last_seen=[detail.at("updated_at")],
             ),
             source=producer,
-            account_id=event.at("account").needed_account_id(),
+            account_id=account_id,
             tenant_id=tenant_id,
             producer=producer,
-            key=_key(producer, texts["dedup_key"], alert_ids),
+            key=composed_key(producer, account_id, *problem),
+            former_keys=[composed_key(producer, *problem)],  # release 0.1.0 left out the account
             title=title,
             description=_with_link(texts["description"], texts["url"]),
             category=texts["category"],
@@ -66,13 +68,13 @@ def read(event: Node) -> list[Report]:
     ]
 
 
-def _key(producer: str, dedup_key: str | None, alert_ids: list[str]) -> str:
-    """Return a key from the producer's dedup_key or, without a dedup_key, from the set of alert ids."""
+def _problem(dedup_key: str | None, alert_ids: list[str]) -> list[str]:
+    """Return what identifies the producer's problem: its dedup_key or, without a dedup_key, the set of alert ids."""
     if dedup_key:
-        return composed_key(producer, dedup_key)
+        return [dedup_key]
     if not alert_ids:
         raise MalformedEvent("detail must have a dedup_key or alert_ids")
-    return composed_key(producer, "alert_ids", *sorted(set(alert_ids)))
+    return ["alert_ids", *sorted(set(alert_ids))]
 
 
 def _checked_text(node: Node) -> str | None:

@@ -115,7 +115,7 @@ def read(mapping: SourceMapping, event: Node) -> Report:
     whole = PathReader(event.value, mapping.name)
     if not all(condition.is_fulfilled(whole) for condition in mapping.when):
         return Skipped("not_mapped", mapping.name)
-    producer = event.at("source").exact_text()
+    producer, account_id = event.at("source").exact_text(), event.at("account").needed_account_id()
     if not model.EVENT_SOURCE.fullmatch(producer):
         raise MalformedEvent(f"source must be {model.EVENT_SOURCE_RULE}")
     texts = {name: [value.texts(whole) for value in mapping.values.get(name, ())] for name in (*_TEXTS, *_LISTS)}
@@ -140,9 +140,9 @@ def read(mapping: SourceMapping, event: Node) -> Report:
             last_seen=dates["updated_at"],
         ),
         source=mapping.name,
-        account_id=event.at("account").needed_account_id(),
+        account_id=account_id,
         producer=producer,
-        key=composed_key(producer, mapping.name, *(json.dumps(part) for part in texts["key"])),
+        key=composed_key(producer, account_id, mapping.name, *(json.dumps(part) for part in texts["key"])),
         title=" ".join(lists["title"]),
         description="\n".join(lists["description"]) or None,
         category=next(iter(lists["category"]), None),
