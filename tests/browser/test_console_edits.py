@@ -587,3 +587,128 @@ def test_a_history_is_checked_on_demand_and_a_falsified_change_is_named(
     assert page.inner_text(".verdict") == "Fault: change 5 differs from its hash."
     assert ada.axe() == []
     page.unroute("**/changes?limit=100*")
+
+
+# --- saves that take long: what is typed, left, discarded or taken back meanwhile
+
+
+def wait_for_service(here: Visit, button: str) -> None:
+    """Press a button that saves, and wait until the page knows that the service is busy."""
+    here.page.get_by_role("button", name=button, exact=True).click()
+    here.page.get_by_role("button", name="Stop trying").wait_for()
+
+
+def test_discard_stops_the_save(ada: Visit, made: dict[str, Any], call: Caller, real: World) -> None:
+    page = ada.page
+    for hash_, button in ((f"#/incidents/{made['id']}/edit", "Save"), ("#/new", "Create")):
+        ada.go(hash_)
+        page.locator("#field-title").fill("Never save this")
+        real.faults["ada"] = ["503"]
+        wait_for_service(ada, button)
+        page.get_by_role("button", name="Discard").click()
+        page.locator("dialog[open]").get_by_role("button", name="Discard").click()
+        page.wait_for_selector("form.edit", state="detached")
+    page.wait_for_timeout(1500)  # longer than the page would wait before it sends again
+    assert [one["title"] for one in call("GET", "?limit=100")["items"]] == ["Laptop stolen"]
+
+
+def test_a_step_keeps_what_was_typed_while_it_was_sent(ada: Visit, call: Caller, real: World) -> None:
+    detected = {"reportable_to": ["GDPR"], "detected_at": "2026-11-20T08:00:00Z"}
+    one = call("POST", "", {"title": "Laptop stolen"} | detected)
+    page = ada.page
+    ada.go(f"#/incidents/{one['id']}")
+    page.get_by_role("button", name="Record the submission of GDPR: authority").click()
+    real.faults["ada"] = ["503"]
+    wait_for_service(ada, "Record")
+    page.get_by_label("Reference of the recipient").fill("A-17")
+    page.get_by_role("button", name="Stop trying").wait_for(state="detached")
+    ada.settled()
+    assert page.get_by_label("Reference of the recipient").input_value() == "A-17"
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_selector("form.step", state="detached")
+    stages = call("GET", f"/{one['id']}")["regulatory_reports"]["eu-gdpr"]["stages"]
+    assert stages["authority"]["reference"] == "A-17"
+    assert len(call.trail(one["id"])) == 3
+
+
+def test_a_value_taken_back_after_a_lost_answer_is_taken_back_in_the_service_too(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}/edit")
+    page.locator("#field-title").fill("Laptop lost")
+    real.faults["ada"] = ["lost"]
+    wait_for_service(ada, "Save")
+    page.get_by_role("button", name="Stop trying").click()
+    page.wait_for_selector("text=Save again to learn whether the change was saved")
+    page.locator("#field-title").fill("Laptop stolen")
+    page.get_by_role("link", name="Metrics").click()
+    page.locator(".unsaved").get_by_role("link", name=made["incident_number"]).click()
+    saved(ada)
+    assert call("GET", f"/{made['id']}")["title"] == "Laptop stolen"
+    assert [change["by"] for change in call.trail(made["id"])] == ["jo.mills", "ada", "ada"]
+
+
+def test_a_form_that_was_opened_again_during_its_save_ends_as_if_it_had_stayed(
+    ada: Visit, made: dict[str, Any], call: Caller, real: World
+) -> None:
+    page = ada.page
+    for hash_, button in ((f"#/incidents/{made['id']}/edit/what", "Save"), ("#/new", "Create")):
+        ada.go(hash_)
+        page.locator("#field-title").fill(f"Title of {button}")
+        real.faults["ada"] = ["503"]
+        wait_for_service(ada, button)
+        page.get_by_role("link", name="List", exact=True).first.click()
+        page.locator(".unsaved a").click()
+        page.wait_for_selector("form.edit")
+        page.wait_for_selector(".timeline")
+        assert page.inner_text("h1") == f"Title of {button}"
+        assert page.locator(".unsaved").count() == 0
+    assert {one["title"] for one in call("GET", "?limit=100")["items"]} == {"Title of Save", "Title of Create"}
+
+
+def test_a_held_enter_submits_nothing(ada: Visit, call: Caller) -> None:
+    one = call("POST", "", {"title": "Laptop stolen", "reportable_to": ["GDPR"]})
+    page = ada.page
+    ada.go(f"#/incidents/{one['id']}")
+    for name in ("Move to dismissed", "Record the submission of GDPR: authority"):
+        page.get_by_role("button", name=name).focus()
+        page.keyboard.down("Enter")
+        page.wait_for_selector("form.step")
+        page.keyboard.down("Enter")  # the browser repeats it
+        page.keyboard.up("Enter")
+        page.wait_for_timeout(200)
+        page.get_by_role("button", name="Cancel").click()
+    ada.go(f"#/incidents/{one['id']}/edit")
+    page.locator("#field-title").fill("Half a ti")
+    page.locator("#field-tags").fill("travel")
+    page.keyboard.down("Enter")
+    page.get_by_role("button", name="Remove travel").wait_for()
+    page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.wait_for_timeout(200)
+    assert page.locator("form.edit").count() == 1
+    page.locator("#field-description").focus()
+    page.keyboard.down("Enter")
+    page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    assert page.locator("#field-description").input_value() == "\n\n", "a held Enter makes lines in a long text"
+    assert len(call.trail(one["id"])) == 1
+
+
+def test_a_step_that_is_cancelled_during_its_save_shows_what_the_service_has(
+    ada: Visit, made: dict[str, Any], real: World
+) -> None:
+    page = ada.page
+    for status, stops in (("investigating", False), ("contained", True)):
+        ada.go("#/?open=true")
+        ada.go(f"#/incidents/{made['id']}")
+        page.get_by_role("button", name=f"Move to {status}").click()
+        real.faults["ada"] = ["lost"]
+        page.locator("form.step button[type=submit]").click()
+        page.get_by_role("button", name="Stop trying").wait_for()
+        if stops:
+            page.get_by_role("button", name="Stop trying").click()
+            page.wait_for_selector("text=Save again to learn whether the change was saved")
+        page.get_by_role("button", name="Cancel").click()
+        page.wait_for_selector(f".life .now:has-text('{status}')")

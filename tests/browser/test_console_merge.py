@@ -233,6 +233,11 @@ def test_a_projection_in_the_past_says_for_how_long_the_report_would_be_overdue(
     ]  # fmt: skip
 
 
+def test_a_create_of_which_nobody_knows_keeps_its_key_whatever_its_next_attempts_say() -> None:
+    assert node("repeated_create.mjs", given=[504, 403, 0]) == 1
+    assert node("repeated_create.mjs", given=[403, 504, 403, 0]) == 2, "the first one was surely not made"
+
+
 # --- two people
 
 

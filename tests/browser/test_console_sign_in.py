@@ -4,14 +4,16 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from incidents_cli.local import sign_in
 
-from tests.support.console import Server, World, serve
+from tests.support.console import Server, World, serve, token
 from tests.support.page import Visit, visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 
 def test_the_command_s_address_opens_the_console_signed_in_once(browser: "Browser", server: Server) -> None:
@@ -83,6 +85,51 @@ def test_after_a_sign_out_somebody_else_can_sign_in(here: Visit) -> None:
     who = here.page.locator(".who").inner_text()
     assert "globex" in who
     assert "sam.ortiz" in who
+
+
+def test_a_sign_out_asks_if_something_is_not_saved(browser: "Browser", world: World) -> None:
+    with serve(world, SIGN_OUT_URL="") as server, visit(browser, server) as here:
+        page = here.open().page
+        here.go("#/new")
+        page.locator("#field-title").fill("An hour of typing")  # the header does not render again
+        page.get_by_role("button", name="Sign out").click()
+        page.locator("dialog[open]").get_by_role("button", name="Stay").click()
+        assert page.locator("#field-title").input_value() == "An hour of typing"
+        page.get_by_role("button", name="Sign out").click()
+        page.locator("dialog[open]").get_by_role("button", name="Sign out").click()
+        page.wait_for_selector("text=You are signed out")
+
+
+def test_a_window_of_a_sign_in_does_nothing_after_a_sign_out(browser: "Browser", world: World) -> None:
+    with serve(world, SIGN_OUT_URL="") as server, visit(browser, server, clock=False) as here:
+        page = here.open().page
+        here.go("#/new")
+        page.locator("#field-title").fill("A secret of acme")
+        world.token_is_valid = world.refresh_is_valid = False
+        page.get_by_role("button", name="Create").click()
+        page.wait_for_selector(".banner")
+        asked: list[str] = []
+
+        def hold(route: "Route") -> None:
+            asked.append(route.request.url)
+            route.fulfill(status=200, content_type="text/html", body="<p>issuer</p>")
+
+        here.context.route(f"**{sign_in.AUTHORIZE}*", hold)
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name="Sign in again").click()
+        opened.value.wait_for_selector("p")
+        page.get_by_role("button", name="Sign out").click()
+        page.locator("dialog[open]").get_by_role("button", name="Sign out").click()
+        page.wait_for_selector("text=You are signed out")
+        world.token_is_valid = world.refresh_is_valid = True
+        answer = {"access_token": token("globex", "eve"), "token_type": "bearer", "expires_in": 3600}
+        here.context.route(f"**{sign_in.TOKEN}", lambda route: route.fulfill(json=answer))
+        before = len(world.requests)
+        state = parse_qs(urlsplit(asked[0]).query)["state"][0]
+        opened.value.goto(f"{server.console}?code=abc&state={state}")
+        page.wait_for_timeout(1000)
+        assert "You are signed out" in page.inner_text("main")
+        assert not [line for line in world.requests[before:] if line.startswith("POST")], "it created eve's incident"
 
 
 def test_another_server_on_this_machine_gets_nothing_to_sign_in_with(here: Visit, server: Server) -> None:

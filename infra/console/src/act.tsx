@@ -45,6 +45,7 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
       if (fault) draft.refuse(paths[0]?.[0] ?? "", fault);
       const saved = !fault && (await draft.save(api));
       if (!saved) return box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+      if (draft.dirty) return done(); // what was typed meanwhile is not saved yet
       say("Saved");
       end();
       done();
@@ -57,7 +58,7 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
       <div class="actions">
         <button type="submit" class="primary" disabled={draft.saving || draft.open.length > 0}>{verb}</button>
         <button type="button" onClick={() => {
-          draft.stop();
+          if (draft.unanswered) done(); // the incident may have changed
           end();
         }}>Cancel</button>
       </div>

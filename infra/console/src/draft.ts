@@ -9,6 +9,8 @@ interface Sent {
   edits: Edits;
   typed: Record<string, Typed>;
   key: string;
+  /** Whether one of the requests of a create may have reached the service. */
+  unsure: boolean;
 }
 
 /** The values that a new incident of the console has if nobody types others. */
@@ -81,10 +83,15 @@ export class Draft {
     this.changed();
   }
 
-  /** Whether saving would change something, or the text of a field means no value. */
+  /** Whether a request was sent, and nobody knows yet whether it was saved. */
+  get unanswered(): boolean {
+    return this.saving || this.#sent.length > 0;
+  }
+
+  /** Whether saving would change or find out something, or the text of a field means no value. */
   get dirty(): boolean {
     const { edits, wrong } = editsOf(this.typed, this.values);
-    return Object.keys(wrong).length > 0 || Object.keys(pruned(this.values, edits)).length > 0;
+    return this.#sent.length > 0 || Object.keys(wrong).length > 0 || Object.keys(pruned(this.values, edits)).length > 0;
   }
 
   /** The collisions that nobody decided yet. */
@@ -169,14 +176,15 @@ export class Draft {
     if (!sent) {
       const edits = this.#edits();
       if (!edits) return null;
-      sent = { edits, typed: { ...this.typed }, key: crypto.randomUUID() };
+      sent = { edits, typed: { ...this.typed }, key: crypto.randomUUID(), unsure: false };
       this.#sent = [sent];
     }
     let created: Incident;
     try {
       created = await api.create({ source_type: NEW.source_type, ...createOf(sent.edits) }, sent.key, attempt);
     } catch (error) {
-      if (error instanceof ApiError && (error.kind === "refused" || (!attempt.unsure && error.kind !== "stopped"))) this.#sent = [];
+      sent.unsure ||= attempt.unsure || !(error instanceof ApiError) || error.kind === "stopped";
+      if (error instanceof ApiError && (error.kind === "refused" || !sent.unsure)) this.#sent = [];
       throw error;
     }
     // The answer to a repeated create has the present values. The person has only seen the first ones.
@@ -201,8 +209,13 @@ export class Draft {
       }
       const base = this.#known();
       const edits = pruned(this.values, wanted);
-      if (Object.keys(edits).length === 0) return this.#saved(base);
-      const sent = { edits, typed: { ...this.typed }, key: "" };
+      if (Object.keys(edits).length === 0) {
+        if (this.#sent.length === 0) return this.#saved(base);
+        await this.#catchUp(api, attempt); // an earlier request may have saved what the person took back since
+        if (this.open.length > 0) return null;
+        continue;
+      }
+      const sent = { edits, typed: { ...this.typed }, key: "", unsure: true };
       const asked = { ...attempt, unsure: false };
       try {
         this.base = await api.patch(base.id, base.version, patchOf(this.values, edits), asked);
@@ -320,8 +333,12 @@ export const kept = (name: string): Draft | null => {
   return draft && isKept(draft) ? draft : null;
 };
 
-export const discard = (name: string): boolean => drafts.delete(name);
-export const discardAll = (): void => drafts.clear();
+/** Forget a draft, and stop its saving. */
+export function discard(name: string): void {
+  drafts.get(name)?.stop();
+  drafts.delete(name);
+}
+export const discardAll = (): void => [...drafts.keys()].forEach(discard);
 
 /** Return the drafts with something that a person typed, by name. */
 export const unsaved = (): [name: string, draft: Draft][] => [...drafts].filter(([, draft]) => draft.saving || (draft.touched && draft.dirty));

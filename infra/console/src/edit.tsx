@@ -7,7 +7,7 @@ import { PARTS } from "./fields";
 import { Collisions, Discard, Input, Progress, useDraft } from "./form";
 import { useLoad } from "./load";
 import { Pending, say, Text, useHeading } from "./parts";
-import { editAt, go, HOME, incidentAt } from "./place";
+import { editAt, go, HOME, incidentAt, NEW } from "./place";
 
 /** The fields of a new incident that stand open. The others are folded. */
 const FIRST = ["title", "severity", "category", "description", "affected_asset_ids", "occurred_at", "detected_at", "owner_id"];
@@ -85,14 +85,16 @@ function Form({ api, draft, name, verb, back, children }: {
   const form = useRef<HTMLFormElement>(null);
   const save = async () => {
     const saved = await draft.save(api);
+    // This form is shown, or another one of the same draft: the person may have left it, and opened it again.
+    const shown = saved && location.hash.startsWith(name === "new" ? NEW : editAt(saved.id));
     if (saved && !draft.dirty) {
       discard(name);
-      if (form.current?.isConnected) go(incidentAt(saved.id), true);
+      if (shown) go(incidentAt(saved.id), true);
       say(`Saved ${saved.incident_number}`);
     } else if (saved && name === "new") {
       discard(name);
       Object.assign(draftOf(`${saved.id} edit`, saved), { typed: draft.typed, touched: true });
-      go(editAt(saved.id), true);
+      if (shown) go(editAt(saved.id), true);
     } else {
       form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
     }

@@ -77,7 +77,7 @@ function Head({ session, view, listHash, onHelp }: { session: Session; view: str
       </p>
       <div class="session">
         <button type="button" class="quiet" onClick={onHelp}>Keys</button>
-        <button type="button" class="quiet" onClick={() => (drafts.length > 0 ? setAsks(true) : session.signOut())}>Sign out</button>
+        <button type="button" class="quiet" onClick={() => (unsaved().length > 0 ? setAsks(true) : session.signOut())}>Sign out</button>
       </div>
       {asks && <Ask title="Sign out, and lose what is not saved?" yes="Sign out" no="Stay" close={() => setAsks(false)} act={() => {
         discardAll();
@@ -193,6 +193,11 @@ async function start(root: HTMLElement): Promise<void> {
 /** Before the page is left, the browser asks if something is not saved. */
 addEventListener("beforeunload", (event) => {
   if (unsaved().length > 0) event.preventDefault();
+});
+
+/** A held Enter would press each button that gets the focus, and submit each form. So it counts once. */
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.repeat && !(event.target instanceof HTMLTextAreaElement)) event.preventDefault();
 });
 
 const root = document.getElementById("console");

@@ -136,11 +136,12 @@ export class Session {
   }
 
   async #exchange(answer: URLSearchParams, state: string, verifier: string): Promise<void> {
-    const client = { client_id: this.config.client_id };
+    const [began, client] = [this.state, { client_id: this.config.client_id }];
     const checked = oauth.validateAuthResponse(this.#server, client, answer, state);
     const response = await oauth.authorizationCodeGrantRequest(
       this.#server, client, oauth.None(), checked, address(), verifier, this.#options);
     const tokens = await oauth.processAuthorizationCodeResponse(this.#server, client, response);
+    if (this.state !== began) return; // the person signed out meanwhile
     const [before, now] = [this.person, personOf(tokens.access_token, this.config)];
     // What the page shows, and what somebody typed into it, belongs to one person of one tenant.
     if (this.state === "ended" && (["subject", "tenant", "app"] as const).some((name) => before[name] !== now[name]))
@@ -202,6 +203,7 @@ export class Session {
       const answer = new URLSearchParams(typeof data === "string" ? data : "");
       if (answer.get("state") !== state) return; // the answer to another page's question
       channel.close();
+      if (this.state !== "ended") return; // the person signed out, or in, meanwhile
       try {
         await this.#exchange(answer, state, verifier);
       } catch (error) {
