@@ -374,6 +374,29 @@ def test_a_deletion_looks_again_if_somebody_changed_the_incident_meanwhile(
     assert [change["action"] for change in call.trail(made["id"])] == ["created", "updated", "deleted"]
 
 
+def test_a_number_with_a_blank_at_its_end_can_be_typed_for_a_deletion(ada: Visit, call: Caller) -> None:
+    one = call("POST", "", {"title": "Laptop stolen", "incident_number": "CASE-7 "})
+    ada.go(f"#/incidents/{one['id']}")
+    ada.page.get_by_role("button", name="Delete this incident").click()
+    ada.page.get_by_label("To delete it, type its number").fill("CASE-7")
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_selector("text=Restore this incident")
+
+
+def test_who_leaves_an_incident_to_its_owner_is_not_called_the_owner(
+    ada: Visit, made: dict[str, Any], call: Caller
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}")
+    ada.settled()
+    call("PATCH", f"/{made['id']}", {"owner_id": "jo.mills"})
+    page.get_by_role("button", name="Take this incident").click()
+    page.get_by_label("Take theirs").check()
+    page.locator(".title .controls").get_by_role("button", name="Save").click()
+    ada.until("document.getElementById('said').textContent === 'jo.mills is the owner'")
+    assert call("GET", f"/{made['id']}")["owner_id"] == "jo.mills"
+
+
 def test_who_may_only_read_sees_no_control_that_the_api_would_refuse(
     browser: "Browser", server: Server, made: dict[str, Any]
 ) -> None:

@@ -125,6 +125,14 @@ def test_a_patch_names_only_what_changed_and_a_step_may_contain_a_slash() -> Non
     ) == [True, False]
 
 
+def test_a_patch_keeps_the_order_of_members_such_as_10() -> None:
+    lessons = {"call": ["parsed", '{"b":1,"10":2,"c":{"d":3,"2":4}}']}
+    patch = {"call": ["patchOf", {"lessons_learned": {"a": 1}}, {"lessons_learned": {"value": lessons}}]}
+    assert node("call.mjs", "merge", "json", given=[["written", patch]]) == [
+        '{"lessons_learned":{"a":null,"b":1,"10":2,"c":{"d":3,"2":4}}}'
+    ]
+
+
 # --- what typed texts mean
 
 

@@ -14,7 +14,7 @@ from tests.support.console import Server, World, changes, finding, incidents
 from tests.support.page import Visit, visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 PICTURES = templates.CHECKOUT / "docs" / "pictures"
 NOTHING = "#/?q=nothing-has-this-title"
@@ -473,6 +473,95 @@ def saved_rows(here: Visit, button: str) -> list[list[str]]:
     text = download.value.path().read_bytes()
     assert text.startswith(b"\xef\xbb\xbf"), "without the mark, Excel reads UTF-8 as another encoding"
     return [*csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""))]
+
+
+def answer(page: "Page", address: str, status: int, body: object) -> None:
+    """Answer the requests of an address in place of the made-up API."""
+    page.route(address, lambda route: route.fulfill(status=status, json=body, content_type="application/problem+json"))
+
+
+def test_deadlines_that_cannot_be_read_are_no_absence_of_deadlines(here: Visit, world: World) -> None:
+    page = here.page
+    answer(page, "**/deadlines?incident_id*", 500, {"detail": "it failed"})
+    answer(page, "**/incidents/*/deadlines", 500, {"detail": "it failed"})
+    here.go("#/?")
+    page.wait_for_selector("text=The deadlines of these incidents could not be read")
+    assert page.get_by_role("button", name="Save incidents as CSV").count() == 0
+    page.unroute("**/deadlines?incident_id*")
+    page.locator(".note").get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Save incidents as CSV").wait_for()
+    assert page.locator(".note").count() == 0
+    here.go(first(world))
+    page.get_by_role("button", name="Move to closed").click()
+    page.wait_for_selector(".step >> text=So a report may be overdue")
+    page.unroute("**/incidents/*/deadlines")
+    here.reported.clear()
+
+
+def test_an_empty_page_of_the_board_does_not_say_that_no_report_is_open(here: Visit) -> None:
+    page = here.page
+    answer(page, "**/deadlines?limit*", 200, {"items": [], "next_cursor": "abc"})
+    here.go("#/deadlines")
+    page.wait_for_selector("text=No report on this page")
+    page.unroute("**/deadlines?limit*")
+    answer(page, "**/deadlines?*limit*", 200, {"items": [], "next_cursor": None})
+    here.go("#/deadlines?regime=uk-nis")
+    page.wait_for_selector("text=No report of this regime is open")
+    here.go("#/deadlines")
+    page.wait_for_selector("text=No report is open")
+    page.unroute("**/deadlines?*limit*")
+
+
+def test_who_set_the_severity_is_only_said_if_all_changes_are_known(here: Visit, world: World) -> None:
+    def change(version: int) -> dict[str, Any]:
+        changed = {"severity": {"from": "low", "to": "high"}} if version == 5 else {}
+        return {"version": version, "at": world.incidents[0]["created_at"], "by": "early", "action": "updated",
+                "changes": changed}  # fmt: skip
+
+    answer(here.page, "**/changes?*", 200, {"items": [change(5), change(6)], "next_cursor": "more"})
+    here.go(first(world))
+    here.page.wait_for_selector(".timeline li")
+    row = here.page.locator("dl div", has_text="Severity").first
+    assert "early" not in row.inner_text()
+    here.page.unroute("**/changes?*")
+
+
+def test_a_search_that_pauses_after_a_word_keeps_the_blank(here: Visit) -> None:
+    here.page.locator("#search").focus()
+    here.page.keyboard.type("ransom ")
+    here.until("location.hash.includes('q=ransom')")
+    here.settled()
+    here.page.keyboard.type("note")
+    here.until("location.hash.includes('q=ransom+note')")
+
+
+def test_only_a_list_of_items_changes_its_order(here: Visit, world: World) -> None:
+    ends: list[tuple[str, Any, Any]] = [
+        ("tags", ["a", "b"], ["b", "a"]), ("lessons_learned", ["a"], ["a", "a"]), ("lessons_learned", ["yes"], "yes"),
+    ]  # fmt: skip
+    at = world.incidents[0]["created_at"]
+    world.trail = [
+        {"version": n, "at": at, "by": "ada", "action": "updated", "changes": {name: {"from": before, "to": after}}}
+        for n, (name, before, after) in enumerate(ends, 1)
+    ]
+    here.go(first(world))
+    here.page.wait_for_selector(".timeline .field")
+    shown = [" ".join(one.split()) for one in here.page.locator(".timeline .field").all_inner_texts()]
+    assert shown == [
+        'lessons learned ["yes"] became → yes', 'lessons learned ["a"] became → ["a","a"]', "tags in another order",
+    ]  # fmt: skip
+
+
+def test_an_error_of_the_address_before_is_not_shown_while_the_next_one_loads(here: Visit, world: World) -> None:
+    here.go("#/?bogus=1")
+    here.page.wait_for_selector(".state[role=alert]")
+    world.seconds = 1
+    here.go("#/?open=true")
+    here.page.wait_for_selector(".loading")
+    assert here.page.locator("[role=alert]").count() == 0
+    world.seconds = 0
+    here.page.wait_for_selector(".rows")
+    here.reported.clear()
 
 
 def test_what_is_shown_can_be_saved_for_a_spreadsheet_and_no_text_becomes_a_formula(here: Visit, world: World) -> None:

@@ -125,9 +125,10 @@ export function Take({ api, of: one, done }: { api: Api; of: Incident; done: () 
     <>
       <button type="button" disabled={draft.saving || draft.open.length > 0} onClick={async () => {
         draft.type("owner_id", subject, false);
-        if (!(await draft.save(api))) return;
+        const saved = await draft.save(api);
+        if (!saved) return;
         discard(`${one.id} owner`);
-        say("You are the owner");
+        say(saved.owner_id === subject ? "You are the owner" : `${saved.owner_id ?? "Nobody"} is the owner`);
         focusHeading();
         done();
       }}>{draft.collisions.length > 0 ? "Save" : "Take this incident"}</button>
@@ -154,7 +155,7 @@ export function Removal({ api, of: one, done, open, setOpen }: {
   return (
     <form class="card step" noValidate onSubmit={async (event) => {
       event.preventDefault();
-      if (typed.trim() !== one.incident_number) return say(`Type ${one.incident_number} to ${what} it`);
+      if (typed.trim() !== one.incident_number.trim()) return say(`Type ${one.incident_number} to ${what} it`);
       setTyped("");
       if (one.is_deleted) draft.type("is_deleted", "false", false);
       if (!(await (one.is_deleted ? draft.save(api) : draft.remove(api)))) return done();
@@ -172,7 +173,7 @@ export function Removal({ api, of: one, done, open, setOpen }: {
       </div>
       <Progress draft={draft} />
       <div class="actions">
-        <button type="submit" class="primary" disabled={draft.saving || typed.trim() !== one.incident_number}>{verb}</button>
+        <button type="submit" class="primary" disabled={draft.saving || typed.trim() !== one.incident_number.trim()}>{verb}</button>
         <button type="button" onClick={() => setOpen(false)}>Cancel</button>
       </div>
     </form>

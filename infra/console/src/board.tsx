@@ -69,7 +69,7 @@ export function Board({ api, query }: { api: Api; query: URLSearchParams }) {
       <Stale of={loaded} />
       {!page ? <Pending of={loaded} what="the deadlines"><button type="button" onClick={() => go("#/deadlines")}>Show all deadlines</button></Pending> : (
         <>
-          {lines.length === 0 && <div class="state"><h2>No report is open</h2>
+          {lines.length === 0 && <div class="state"><h2>{page.next_cursor || query.has("cursor") ? "No report on this page" : regime ? "No report of this regime is open" : "No report is open"}</h2>
             <p>A report is open if an incident names a regime in “Reportable to”, and nobody recorded the submission.</p></div>}
           {PARTS.map(({ title, has }) => {
             const these = [...left].filter((line) => has(line, now));

@@ -60,6 +60,7 @@ export function Overdue({ api, of: one }: { api: Api; of: Incident }) {
   const loaded = useLoad(`${one.id} deadlines`, api.session, (signal) => api.deadlines(one.id, signal));
   const late = (loaded.value?.regimes ?? []).flatMap(({ regime, named, stages }) => stages.filter(({ state }) => state === "overdue")
     .map(({ stage }) => `${named ?? regimeName(regime ?? "")}: ${words(stage)}`));
+  if (loaded.error) return <p class="fault">The deadlines could not be read. So a report may be overdue.</p>;
   return late.length === 0 ? null : <p class="fault">Overdue: <Text of={late.join(", ")} />. {late.length === 1 ? "The report stays" : "The reports stay"} open after the closing.</p>;
 }
 

@@ -61,7 +61,7 @@ function Search({ query }: { query: URLSearchParams }) {
   const [text, setText] = useState(inAddress);
   const latest = useRef(query);
   latest.current = query;
-  useEffect(() => setText(inAddress), [inAddress]);
+  useEffect(() => setText((typed) => (typed.trim() === inAddress ? typed : inAddress)), [inAddress]); // keeps a blank at the end
   const search = (value: string, replace: boolean) =>
     go(listAt(changed(latest.current, (next) => value.trim() ? next.set("q", value.trim()) : next.delete("q"))), replace);
   useEffect(() => {

@@ -131,7 +131,7 @@ const plain = (values: string[]): ComponentChildren =>
 
 /** Return who last changed the severity, and when: the first question about a severe incident. */
 function severity(one: Incident, trail: Trail | null): ComponentChildren {
-  const last = trail?.changes.filter((change) => "severity" in change.changes).at(-1);
+  const last = trail?.complete ? trail.changes.filter((change) => "severity" in change.changes).at(-1) : undefined;
   const from = last?.changes["severity"]?.from;
   return (
     <>

@@ -6,7 +6,7 @@ import { Save } from "./csv";
 import { regimeName, urgency } from "./deadlines";
 import { Filters } from "./filter_bar";
 import { byDetection, changed, filtersOn, forApi, PAGE, withoutFilters } from "./filters";
-import { useLoad, useNow } from "./load";
+import { type Loaded, useLoad, useNow } from "./load";
 import { Pending, say, Severity, Stale, Text, useHeading } from "./parts";
 import { go, incidentAt, listAt } from "./place";
 import { counted, duration, minutesBetween, shortDay, utc, words } from "./texts";
@@ -97,23 +97,26 @@ const pageNumber = (query: URLSearchParams): number => Math.max(1, Math.floor(Nu
 const Clear = ({ query }: { query: URLSearchParams }) =>
   query.size > 0 ? <button type="button" onClick={() => go("#/?")}>Clear all filters</button> : null;
 
-/** Return the board's entries of incidents, by id, and whether they still load. Only incidents that name a regime can be on the board. */
-function useDeadlines(api: Api, items: Incident[]): [Map<string, BoardEntry>, boolean] {
+/** Return the board's entries of incidents, by id, and how they load. Only incidents that name a regime can be on the board. */
+function useDeadlines(api: Api, items: Incident[]): [Map<string, BoardEntry>, Loaded<BoardEntry[]>] {
   const ids = items.filter((one) => one.reportable_to.length > 0).map((one) => one.id);
   const loaded = useLoad(ids.join(), api.session, async (signal) => ids.length === 0 ? []
     : (await api.board(new URLSearchParams(ids.map((id) => ["incident_id", id])), signal)).items);
-  return [new Map((loaded.value ?? []).map((entry) => [entry.incident_id, entry])), loaded.loading];
+  return [new Map((loaded.value ?? []).map((entry) => [entry.incident_id, entry])), loaded];
 }
 
 function Rows({ api, page, items, number, query, loading }: {
   api: Api; page: Page; items: Incident[]; number: number; query: URLSearchParams; loading: boolean;
 }) {
   const now = useNow();
-  const [deadlines, incomplete] = useDeadlines(api, items);
+  const [deadlines, loaded] = useDeadlines(api, items);
+  const incomplete = loaded.loading || !!loaded.error;
   if (items.length === 0) return <None page={page} query={query} />;
   return (
     <>
-      <table class="rows" role="table" aria-busy={loading || incomplete}>
+      {loaded.error && <p class="note" role="alert">The deadlines of these incidents could not be read: <Text of={loaded.error.message} />{" "}
+        <button type="button" onClick={loaded.again}>Try again</button></p>}
+      <table class="rows" role="table" aria-busy={loading || loaded.loading}>
         <caption class="hidden">Incidents. The keys j and k move between them, and Enter opens one.</caption>
         <thead role="rowgroup">
           <tr role="row">

@@ -36,7 +36,7 @@ export function useLoad<T>(
   useEffect(() => {
     const aborter = new AbortController();
     let timer = 0;
-    setShown((before) => ({ key, value: before.key === key ? before.value : null, error: before.error, loading: true }));
+    setShown((before) => ({ ...(before.key === key ? before : { value: null, error: null }), key, loading: true }));
     load(aborter.signal).then(
       (value) => {
         if (aborter.signal.aborted) return;
@@ -71,7 +71,7 @@ export function useLoad<T>(
     return session.listen(() => session.state === "signed in" && again());
   }, [kind]);
 
-  return { value: shown.key === key ? shown.value : null, error: shown.error, loading: shown.loading, again };
+  return { value: shown.key === key ? shown.value : null, error: shown.key === key ? shown.error : null, loading: shown.key !== key || shown.loading, again };
 }
 
 /** Return the time, and render again each minute, so that ages stay true. */

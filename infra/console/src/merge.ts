@@ -78,7 +78,7 @@ function difference(before: unknown, after: unknown): unknown {
   if (!now) return after;
   const was = new Map(members(before));
   const names = new Set(now.map(([name]) => name));
-  return Object.fromEntries([
+  return new Map([
     ...[...was.keys()].filter((name) => !names.has(name)).map((name) => [name, null] as const),
     ...now.filter(([name, value]) => !same(was.get(name), value)).map(([name, value]) => [name, difference(was.get(name), value)] as const),
   ]);

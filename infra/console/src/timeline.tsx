@@ -114,9 +114,10 @@ function Fields({ of: change }: { of: Change }) {
 }
 
 function Field({ name, from, to }: { name: string; from: unknown; to: unknown }) {
-  if (Array.isArray(from) || Array.isArray(to)) {
-    const [was, is] = [asList(from), asList(to)];
-    const [added, removed] = [is.filter((one) => !was.includes(one)), was.filter((one) => !is.includes(one))];
+  const [was, is] = [asList(from), asList(to)];
+  const [added, removed] = [is.filter((one) => !was.includes(one)), was.filter((one) => !is.includes(one))];
+  // Only lists of people's items have an order to tell. In JSON, the difference may be an item that is there twice, or a type.
+  if ((Array.isArray(from) || Array.isArray(to)) && (name !== "lessons_learned" || added.length + removed.length > 0)) {
     return (
       <p class="field">{label(name)}
         {removed.map((one) => <span key={one}> − <s><Text of={one} /></s></span>)}
