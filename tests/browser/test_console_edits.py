@@ -291,6 +291,23 @@ def test_the_same_field_shows_before_theirs_and_yours_and_nothing_is_lost(
     assert len(call.trail(made["id"])) == 3
 
 
+@pytest.mark.parametrize(
+    ("before", "mine", "theirs"), [('{"a":1}', '{"a":2}', '"text"'), ('"text"', '"2026"', '{"b":1}')]
+)
+def test_keep_yours_saves_the_value_that_the_question_shows_and_not_their_type(
+    ada: Visit, call: Caller, before: str, mine: str, theirs: str
+) -> None:
+    made = call("POST", "", {"title": "L", "lessons_learned": json.loads(before)})
+    path = f"/{made['id']}"
+    ada.go(f"#/incidents{path}/edit")
+    ada.page.locator("#field-lessons_learned").fill(mine.strip('"'))
+    call.text("PATCH", path, f'{{"lessons_learned":{theirs}}}')
+    ada.page.get_by_role("button", name="Save").click()
+    ada.page.get_by_label("Keep yours").check()
+    saved(ada)
+    assert f'"lessons_learned":{mine},' in call.text("GET", path)
+
+
 def test_a_draft_outlives_the_session_the_network_and_its_view(
     ada: Visit, made: dict[str, Any], call: Caller, real: World
 ) -> None:
@@ -688,6 +705,22 @@ def test_a_form_that_was_opened_again_during_its_save_ends_as_if_it_had_stayed(
         assert page.inner_text("h1") == f"Title of {button}"
         assert page.locator(".unsaved").count() == 0
     assert {one["title"] for one in call("GET", "?limit=100")["items"]} == {"Title of Save", "Title of Create"}
+
+
+def test_a_step_that_was_opened_again_during_its_save_ends_as_if_it_had_stayed(
+    ada: Visit, made: dict[str, Any], real: World
+) -> None:
+    page = ada.page
+    ada.go(f"#/incidents/{made['id']}")
+    page.get_by_role("button", name="Move to investigating").click()
+    real.faults["ada"] = ["503"]
+    page.locator("form.step button[type=submit]").click()
+    page.get_by_role("button", name="Stop trying").wait_for()
+    page.get_by_role("link", name="Metrics").click()
+    page.wait_for_selector("h1:has-text('How long')")
+    page.locator(".unsaved a").click()
+    page.wait_for_selector(".life .now:has-text('investigating')")
+    page.wait_for_selector("form.step", state="detached")
 
 
 def test_a_held_enter_submits_nothing(ada: Visit, call: Caller) -> None:

@@ -38,17 +38,23 @@ export function Step({ api, of: one, name, title, verb, paths, begin, done, clos
     discard(`${one.id} ${name}`);
     close();
   };
+  const save = async () => {
+    const fault = draft.saving ? "" : missing();
+    if (fault) draft.refuse(paths[0]?.[0] ?? "", fault);
+    const saved = !fault && (await draft.save(api));
+    if (!saved) return box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    if (draft.dirty) return done(); // what was typed meanwhile is not saved yet
+    say("Saved");
+    end();
+    done();
+  };
+  useEffect(() => {
+    if (draft.saving) void save(); // the person left the step during its save, and opened it again
+  }, []);
   return (
-    <form ref={box} class="card step" noValidate aria-label={title} onSubmit={async (event) => {
+    <form ref={box} class="card step" noValidate aria-label={title} onSubmit={(event) => {
       event.preventDefault();
-      const fault = missing();
-      if (fault) draft.refuse(paths[0]?.[0] ?? "", fault);
-      const saved = !fault && (await draft.save(api));
-      if (!saved) return box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-      if (draft.dirty) return done(); // what was typed meanwhile is not saved yet
-      say("Saved");
-      end();
-      done();
+      void save();
     }}>
       <h2>{title}</h2>
       {children}

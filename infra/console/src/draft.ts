@@ -31,7 +31,10 @@ export class Draft {
   /** Why the draft waits to be sent again, and for how many seconds. Null if it does not wait. */
   waits: { kind: Kind; seconds: number } | null = null;
   #running: AbortController | null = null;
+  #saving: Promise<Incident | null> | null = null;
   #sent: Sent[] = [];
+  /** What the texts of collisions mean, by path. Read again beside the value of somebody else, a text may mean another type. */
+  #meant: Record<string, { typed: Typed | undefined; value: unknown }> = {};
   #listeners = new Set<() => void>();
 
   /** ``base`` is the incident as it was when the person began, or null for a new incident. */
@@ -90,7 +93,7 @@ export class Draft {
 
   /** Whether saving would change or find out something, or the text of a field means no value. */
   get dirty(): boolean {
-    const { edits, wrong } = editsOf(this.typed, this.values);
+    const { edits, wrong } = this.#read(this.values);
     return this.#sent.length > 0 || Object.keys(wrong).length > 0 || Object.keys(pruned(this.values, edits)).length > 0;
   }
 
@@ -108,9 +111,14 @@ export class Draft {
     this.#running?.abort();
   }
 
-  /** Save the draft. Return the incident as it then is, or null if there is something to correct, to decide or to retry. */
+  /**
+   * Save the draft, or wait for the save that already runs. Return the incident as it then is, or null if there is
+   * something to correct, to decide or to retry.
+   */
   async save(api: Api): Promise<Incident | null> {
-    return this.#run((attempt) => (this.base ? this.#update(api, attempt) : this.#create(api, attempt)));
+    this.#saving ??= this.#run((attempt) => (this.base ? this.#update(api, attempt) : this.#create(api, attempt)))
+      .finally(() => (this.#saving = null));
+    return this.#saving;
   }
 
   /** Delete the incident, if it is still as the person saw it. */
@@ -160,9 +168,19 @@ export class Draft {
     return this.base;
   }
 
+  /** Return what the typed texts mean, and what is wrong with the others. */
+  #read(base: Values): { edits: Edits; wrong: Record<string, string> } {
+    const { edits, wrong } = editsOf(this.typed, base);
+    for (const [path, { typed, value }] of Object.entries(this.#meant)) if (typed !== undefined && this.typed[path] === typed) {
+      edits[path] = { value };
+      delete wrong[path];
+    }
+    return { edits, wrong };
+  }
+
   /** Return the edits, or null if the text of a field means no value, or a time that a person must confirm. */
   #edits(): Edits | null {
-    const { edits, wrong } = editsOf(this.typed, this.values);
+    const { edits, wrong } = this.#read(this.values);
     this.wrong = { ...wrong, ...inFuture(edits, this.typed, this.values, this.sure, Date.now()) };
     return Object.keys(this.wrong).length > 0 ? null : edits;
   }
@@ -253,8 +271,9 @@ export class Draft {
     const current = await api.current(base.id, attempt);
     this.#drop(saved); // only now: if the read fails, the next attempt begins with the former base again
     this.#sent = [];
-    const { edits } = editsOf(this.typed, base as unknown as Values);
+    const { edits } = this.#read(base as unknown as Values);
     this.collisions = merge(base as unknown as Values, current as unknown as Values, edits).collisions;
+    for (const { path, mine } of this.collisions) this.#meant[path] = { typed: this.typed[path], value: mine };
     this.decided = {};
     this.base = current;
   }
@@ -272,6 +291,7 @@ export class Draft {
     this.base = incident;
     this.touched = more;
     if (!more) this.typed = {};
+    this.#meant = {};
     this.collisions = [];
     return incident;
   }
