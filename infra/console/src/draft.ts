@@ -80,12 +80,6 @@ export class Draft {
     this.changed();
   }
 
-  forget(path: string): void {
-    delete this.typed[path];
-    delete this.wrong[path];
-    this.changed();
-  }
-
   /** Whether a request was sent, and nobody knows yet whether it was saved. */
   get unanswered(): boolean {
     return this.saving || this.#sent.length > 0;
