@@ -364,12 +364,10 @@ def as_number(text: str) -> str:
 
 def as_text(cell: Any) -> str:
     """Return a cell as a text. A cell of a workbook may have another type. A date of a workbook has no zone."""
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ", timespec=_timespec(cell))
+    if isinstance(cell, datetime | time):  # the library has rounded it to milliseconds
+        return str(cell).removesuffix("000")
     if isinstance(cell, date):
         return cell.isoformat()
-    if isinstance(cell, time):
-        return cell.isoformat(timespec=_timespec(cell))
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
@@ -377,14 +375,6 @@ def as_text(cell: Any) -> str:
     if isinstance(cell, dict | list):
         return json_text.dumps(cell)
     return _SURROGATE.sub("\ufffd", str(cell))
-
-
-def _timespec(moment: datetime | time) -> str:
-    """Return the precision of a workbook's time. The library has rounded it to milliseconds.
-
-    A spreadsheet stores a time as a part of a day with 15 or more digits. So a full second stays a full second.
-    """
-    return "milliseconds" if moment.microsecond else "seconds"
 
 
 def repeats_header(record: Sequence[Any], header: Sequence[str]) -> bool:
