@@ -146,6 +146,31 @@ def test_an_export_continues_after_any_interruption_with_the_same_result(
         assert export(table.reader, file, lambda *_: None) == whole
 
 
+def test_a_continued_export_has_an_event_that_was_written_late(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (event,) = table.reader.items("EVIDENCE")
+    oldest, found = min(one["sk"]["S"] for one in table.reader.items("INCIDENT")), event["sk"]["S"].split("#")[0]
+    assert oldest < found
+    settled = iter([True, False])  # the incidents are settled, and the event is of a young incident
+    steps = iter(["the incidents"])
+    file = tmp_path / "acme.jsonl"
+
+    def tell(*_: object) -> None:
+        if next(steps, None) is None:  # the event is in the file
+            raise CutOff
+
+    with monkeypatch.context() as young:
+        young.setattr(exporting, "_is_settled", lambda _: next(settled))
+        with pytest.raises(CutOff):
+            export(table.reader, file, tell)
+    late = event | {"sk": {"S": event["sk"]["S"].replace(found, oldest)}}
+    table.client.put_item(TableName=table.name, Item=late)
+    export(table.reader, file, lambda *_: None)
+
+    assert [line["evidence"]["incident_id"] for line in lines(file) if "evidence" in line] == [oldest, found]
+
+
 def test_an_export_to_a_folder_is_refused(
     table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
