@@ -13,6 +13,7 @@ from random import Random
 import pytest
 from incidents.domain import manifests, model, timestamps
 from incidents.domain.manifests import Record
+from incidents.manifest_store import Overtaken
 from incidents_cli.operate.history import verify_history
 from ulid import ULID
 
@@ -349,6 +350,49 @@ def test_a_restore_does_not_explain_an_invented_time_in_the_future() -> None:
 
     assert [fault for fault in before if fault.startswith(f"{target}: change ")]
     assert [fault for fault in tenant.faults() if fault.startswith(f"{target}: change ")]
+
+
+def end_early(tenant: SealedTenant, record: Record = manifests.NOTHING, *, at_once: int) -> None:
+    """Run the job's code, and end it after the first manifest."""
+    tenant._left = 2
+    with pytest.raises(Overtaken):
+        tenant.seal(record, whole=record != manifests.NOTHING, at_once=at_once)
+
+
+def test_a_seal_of_a_restore_that_ended_early_is_no_fault() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    kept, at = tenant.kept(), tenant.now
+    tenant.now += 3 * HOUR
+    tenant.forge_change(random_id(tenant), tenant.now)
+    tenant.now += HOUR
+    tenant.seal(at_once=manifests.ENTRIES)
+    tenant.restore(kept, at, is_sealed=False)
+    end_early(tenant, Record(restored_to=timestamps.from_milliseconds(at)), at_once=2)
+    tenant.export()
+
+    assert (tenant.faults(), len(tenant.report().lost)) == ([], 1)
+
+
+def test_a_run_on_the_old_table_that_ended_early_hides_no_change_invented_after_a_restore() -> None:
+    tenant = SealedTenant(Random(1), "acme", SigningKey())
+    tenant.now += 3 * HOUR
+    tenant.seal(at_once=manifests.ENTRIES)
+    tenant.now += 2 * HOUR
+    kept, at, target = tenant.kept(), tenant.now, random_id(tenant)
+    tenant.forge_change(target, at + 60_000)
+    tenant.now += HOUR
+    end_early(tenant, at_once=1)
+    tenant._stored, tenant._table = kept, "restored"
+    tenant._index = {each: [(0, stored.item)] for each, (_, stored, _) in kept.items()}
+    tenant.now += 2 * HOUR
+    tenant.seal(Record(restored_to=timestamps.from_milliseconds(at)), whole=True)
+    tenant.export()
+    assert (tenant.faults(), tenant.report().lost) == ([], {target})
+    tenant.forge_change(target, at + 30_000)
+    tenant.export()
+
+    invented = len(tenant._stored[target][2])
+    assert [fault.partition(" of ")[0] for fault in tenant.faults()] == [f"{target}: change {invented}"]
 
 
 def random_id(tenant: SealedTenant) -> str:
